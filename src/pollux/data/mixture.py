@@ -1,0 +1,68 @@
+"""Weighted sources, mixed by a seed: batch number n is a pure function of (seed, n), so a saved step number is the whole position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from pollux.base.errors import ConfigError
+from pollux.data.pack import pack
+from pollux.tasks.prose import passage
+from pollux.tasks.task import Task
+from pollux.tokens import template
+from pollux.tokens.stream import Batch, Stream
+from pollux.tokens.vocabulary import Vocabulary
+
+# Examples that come out longer than the room left in a row are drawn again this often before running text takes the room.
+_TRIES = 6
+# Running text takes at least this many tokens of a row, where there is room.
+_PASSAGE = 128
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something to learn from: a task, or texts to predict (exactly one of the two), and how often it is drawn."""
+
+    name: str
+    weight: float
+    task: Task | None = None
+    texts: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if (self.task is None) == (not self.texts):
+            raise ConfigError(f"source {self.name!r} needs either a task or texts", "give exactly one of the two")
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Sources with weights. At least one source must be texts: it fills the rest of every row."""
+
+    sources: tuple[Source, ...]
+    vocabulary: Vocabulary
+    seed: int = 0
+    scored: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not any(source.texts for source in self.sources):
+            raise ConfigError("a mixture needs a source of running text to fill its rows", "add a folder with text files")
+
+    def batch(self, number: int, rows: int, length: int) -> Batch:
+        """Batch ``number``: the same for the same seed, whoever asks and whenever."""
+        return pack(self._draw, Random(f"{self.seed}/{number}"), rows, length, self.scored)
+
+    def _draw(self, rng: Random, room: int) -> Stream:
+        weights = [source.weight for source in self.sources]
+        for _ in range(_TRIES):
+            source = rng.choices(self.sources, weights)[0]
+            if source.task is None:
+                return self._text(source, rng, rng.randint(min(_PASSAGE, room), room))
+            stream = template.example(self.vocabulary, source.task.example(rng.randrange(len(source.task))))
+            if len(stream) <= room:
+                return stream
+        texts = [source for source in self.sources if source.texts]
+        return self._text(rng.choices(texts, [s.weight for s in texts])[0], rng, room)
+
+    def _text(self, source: Source, rng: Random, room: int) -> Stream:
+        text = passage(rng.choice(source.texts), rng, room * 6)
+        return Stream(*(column[:room] for column in template.plain(self.vocabulary, text)))

@@ -1,0 +1,51 @@
+"""The small pieces: norm, rotary positions, convolution, gated feed-forward.
+
+Axis letters: B batch, T tokens, H heads, D model width or head size, C convolution taps.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from pollux.kernels.products import linear
+
+F32 = jnp.float32
+
+
+def rms_norm(x: jax.Array, gain: jax.Array | None = None) -> jax.Array:
+    """Root-mean-square norm over the last axis (arXiv 1910.07467), in float32."""
+    x = x.astype(F32)
+    y = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
+    return y if gain is None else y * gain
+
+
+def rotary(x_BTHD: jax.Array, position_BT: jax.Array, base: float) -> jax.Array:
+    """Rotary positions (arXiv 2104.09864), halves rotated together. Angles in float32: bf16 rounds 257 to 256."""
+    half = x_BTHD.shape[-1] // 2
+    frequency = base ** (-jnp.arange(half, dtype=F32) / half)
+    angle = position_BT[..., None, None].astype(F32) * frequency
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    a, b = x_BTHD[..., :half], x_BTHD[..., half:]
+    return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+
+
+def causal_conv(x_BTD: jax.Array, past_BCD: jax.Array, same_BTC: jax.Array, w_CD: jax.Array) -> jax.Array:
+    """Depthwise causal convolution over the last C tokens, so that a key knows the words just before it.
+
+    Args:
+        x_BTD: The sequence. past_BCD: the C-1 rows before it (zeros at the start).
+        same_BTC: 1 where the token ``c`` steps back belongs to the same document, else 0.
+        w_CD: One weight per tap and channel; tap 0 is the token itself.
+    """
+    taps, length = w_CD.shape[0], x_BTD.shape[1]
+    rows = jnp.concatenate([past_BCD.astype(F32), x_BTD], axis=1)
+    out = x_BTD * w_CD[0]
+    for c in range(1, taps):
+        out += rows[:, taps - 1 - c : taps - 1 - c + length] * same_BTC[:, :, c, None] * w_CD[c]
+    return out
+
+
+def feed_forward(x: jax.Array, w: dict[str, jax.Array]) -> jax.Array:
+    """Gated feed-forward (arXiv 2002.05202, SwiGLU): x [..., D] -> [..., D]."""
+    return linear(jax.nn.silu(linear(x, w["gate"])) * linear(x, w["up"]), w["down"])

@@ -1,0 +1,111 @@
+"""The family as data: a model is a `ModelConfig`, a layer is a `LayerSpec`, and the code branches on their fields alone.
+
+Named sizes run from 2M parameters to the classes of the Gemini reports. Google published sizes for Nano only (1.8B and 3.25B,
+arXiv 2312.11805, table 1 and section 2); Flash, Pro and Ultra are estimates of ours, and say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+LOCAL, RETRIEVAL = "local", "retrieval"
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer.
+
+    Attributes:
+        reach: ``"local"`` sees the last ``window`` tokens, with rotary positions; ``"retrieval"`` sees the whole past, without
+            positions, at a temperature that grows with the logarithm of how much it sees.
+        window: Tokens that a local layer sees, its own among them.
+        hidden: Width of the gated feed-forward, of each expert where there are experts.
+        experts: Number of experts; 0 makes the feed-forward dense.
+        active: Experts that each token is sent to.
+        shared: Experts that every token passes through besides.
+        parallel: Attention and feed-forward read the same input and are added together (Gemini 1.5 Flash), not in sequence.
+    """
+
+    reach: str = LOCAL
+    window: int = 128
+    hidden: int = 384
+    experts: int = 0
+    active: int = 2
+    shared: int = 0
+    parallel: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reach not in (LOCAL, RETRIEVAL):
+            raise ValueError(f"a layer's reach is {LOCAL!r} or {RETRIEVAL!r}, got {self.reach!r}")
+        if self.experts and not 0 < self.active <= self.experts:
+            raise ValueError(f"a token can be sent to 1 to {self.experts} experts, got active={self.active}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model: widths, heads and its layers.
+
+    Attributes:
+        width: Size of the residual stream.
+        heads: Query heads. kv_heads: key-value heads, each serving heads / kv_heads query heads (1: multi-query).
+        conv: Taps of the causal depthwise convolution before attention; 0 leaves it out.
+        reading_window: While a long input is read, a retrieval layer's tokens look back over the last this many tokens (and at
+            most twice as many); a question's and an answer's tokens look over everything.
+        chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
+    """
+
+    name: str
+    width: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    layers: tuple[LayerSpec, ...]
+    vocab_size: int = 8192
+    conv: int = 4
+    rotary_base: float = 10_000.0
+    reading_window: int = 1024
+    chunk: int = 32
+    selected: int = 32
+
+    def __post_init__(self) -> None:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"heads must be a multiple of kv_heads, got {self.heads} and {self.kv_heads}")
+
+
+def pattern(count: int, local: LayerSpec, *, every: int = 2) -> tuple[LayerSpec, ...]:
+    """``count`` layers of which each ``every``-th is a retrieval layer and the others are local."""
+    retrieval = replace(local, reach=RETRIEVAL)
+    return tuple(retrieval if (i + 1) % every == 0 else local for i in range(count))
+
+
+def _config(name, width, heads, kv_heads, head_dim, count, layer, *, every=2, **fields) -> ModelConfig:
+    return ModelConfig(name, width, heads, kv_heads, head_dim, pattern(count, layer, every=every), **fields)
+
+
+def family() -> dict[str, ModelConfig]:
+    """The named sizes. Sizes of `flash`, `pro` and `ultra` are our estimates: the reports give none."""
+    mixture = LayerSpec(hidden=128, experts=8, active=2, shared=1)
+    large = {"vocab_size": 262_144, "reading_window": 4096, "chunk": 64}
+    wide = LayerSpec(window=1024)
+    rows = [
+        _config("tiny", 64, 2, 1, 32, 2, LayerSpec(window=16, hidden=64, experts=4), vocab_size=512, reading_window=64, chunk=8),
+        _config("laptop", 128, 2, 1, 64, 4, mixture),
+        _config("mixtral-shape", 256, 4, 1, 64, 6, LayerSpec(hidden=256, experts=8)),
+        _config("nano-1", 2048, 8, 1, 256, 21, replace(wide, hidden=8192), every=6, **large),
+        _config("nano-2", 2560, 10, 1, 256, 31, replace(wide, hidden=8704), every=6, **large),
+        _config("flash", 4096, 16, 1, 256, 40, replace(wide, hidden=14_336, parallel=True), every=5, **large),
+        _config("pro", 6144, 48, 8, 128, 48, replace(wide, hidden=4096, experts=64, active=4, shared=1), every=4, **large),
+        _config("ultra", 16_384, 128, 8, 128, 96, replace(wide, hidden=65_536), every=6, **large),
+    ]
+    return {row.name: row for row in rows}
+
+
+def dense_twin(config: ModelConfig) -> ModelConfig:
+    """The same model with one dense feed-forward per layer, as wide as the experts that a token passes through."""
+
+    def dense(layer: LayerSpec) -> LayerSpec:
+        if not layer.experts:
+            return layer
+        return replace(layer, hidden=layer.hidden * (layer.active + layer.shared), experts=0, shared=0)
+
+    return replace(config, name=f"{config.name}-dense", layers=tuple(dense(layer) for layer in config.layers))

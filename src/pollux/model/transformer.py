@@ -1,0 +1,126 @@
+"""The decoder: its weight table and its forward pass. Training, reading and answering all go through `forward`.
+
+    tokens -> embedding -> layers (attention, feed-forward) -> norm -> hidden; `logits` = hidden times the embedding
+
+Axis letters: B batch, T tokens, W width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from pollux.base.mesh import constrain
+from pollux.base.weights import Tree, Weight
+from pollux.kernels.attention import Sight
+from pollux.kernels.products import linear
+from pollux.model.attention import Context, Past, Seen, attention, empty_past
+from pollux.model.experts import Load, mixture
+from pollux.model.layers import feed_forward, rms_norm
+from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
+
+
+def weight_table(config: ModelConfig) -> Tree:
+    """One row per weight of the model."""
+    layers = {str(i): _layer_rows(config, layer) for i, layer in enumerate(config.layers)}
+    return {
+        "embedding": Weight((config.vocab_size, config.width), ("vocabulary", "width"), scale=config.width**-0.5),
+        "layers": layers,
+        "norm": Weight((config.width,), (None,), "ones"),
+    }
+
+
+def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
+    width, depth = config.width, len(config.layers)
+    inner, kv = config.heads * config.head_dim, config.kv_heads * config.head_dim
+    into, back = width**-0.5, (2 * depth * inner) ** -0.5
+    attention = {
+        "norm": Weight((width,), (None,), "ones"),
+        "query": Weight((width, inner), ("width", "heads"), scale=into, matrix=True),
+        "key": Weight((width, kv), ("width", "kv_heads"), scale=into, matrix=True),
+        "value": Weight((width, kv), ("width", "kv_heads"), scale=into, matrix=True),
+        "out": Weight((inner, width), ("heads", "width"), scale=back, matrix=True),
+        "temperature": Weight((config.heads,), (None,), "ones"),
+    }
+    if config.conv:
+        attention["conv"] = Weight((config.conv, width), (None, None), "first")
+    return {"attention": attention, "feed_forward": _feed_forward_rows(width, depth, layer)}
+
+
+def _feed_forward_rows(width: int, depth: int, layer: LayerSpec) -> Tree:
+    def gated(hidden: int, lead: tuple[int, ...] = (), axes: tuple[str, ...] = ()) -> Tree:
+        into, back = width**-0.5, (2 * depth * hidden) ** -0.5
+        return {
+            "gate": Weight((*lead, width, hidden), (*axes, "width", "hidden"), scale=into, matrix=True),
+            "up": Weight((*lead, width, hidden), (*axes, "width", "hidden"), scale=into, matrix=True),
+            "down": Weight((*lead, hidden, width), (*axes, "hidden", "width"), scale=back, matrix=True),
+        }
+
+    norm = {"norm": Weight((width,), (None,), "ones")}
+    if not layer.experts:
+        return norm | gated(layer.hidden)
+    rows = norm | gated(layer.hidden, (layer.experts,), ("experts",))
+    rows["router"] = Weight((width, layer.experts), (None, None), scale=width**-0.5)
+    rows["bias"] = Weight((layer.experts,), (None,), "zeros", trained=False)
+    if layer.shared:
+        rows["shared"] = gated(layer.hidden * layer.shared)
+    return rows
+
+
+class Output(NamedTuple):
+    """hidden float32 [B, T, W] after the last norm; per layer what attention saw, and the routers' loads."""
+
+    hidden: jax.Array
+    seen: tuple[Seen, ...]
+    loads: tuple[Load | None, ...]
+
+
+def no_past(config: ModelConfig, batch: int) -> list[Past]:
+    """The start of a stream: local layers get one window of empty keys, so that the banded form applies to them."""
+    return [empty_past(config, batch, layer.window if layer.reach == LOCAL else 0) for layer in config.layers]
+
+
+def forward(
+    params: Tree,
+    config: ModelConfig,
+    tokens_BT: jax.Array,
+    sight: Sight,
+    past: list[Past] | None = None,
+    context: list[Context | None] | None = None,
+) -> Output:
+    """One pass over T tokens.
+
+    Args:
+        sight: Index and document of every token; documents packed into one row do not see each other.
+        past: What each layer keeps of the tokens before, None at the start of a stream.
+        context: For retrieval layers, a whole read context to retrieve from.
+    """
+    past = past or no_past(config, tokens_BT.shape[0])
+    context = context or [None] * len(config.layers)
+    x = constrain(params["embedding"][tokens_BT], ("batch", "sequence", None))
+    x = x * config.width**0.5
+    seen, loads = [], []
+    for i, layer in enumerate(config.layers):
+        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, sight, past[i], context[i])
+        x = constrain(x, ("batch", "sequence", None))
+        seen.append(layer_seen)
+        loads.append(load)
+    return Output(rms_norm(x, params["norm"]), tuple(seen), tuple(loads))
+
+
+def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, sight: Sight, past: Past, context: Context | None):
+    a, seen = attention(rms_norm(x, w["attention"]["norm"]), w["attention"], layer, config, sight, past, context)
+    source = x if layer.parallel else x + a
+    h = rms_norm(source, w["feed_forward"]["norm"])
+    if layer.experts:
+        f, load = mixture(h, w["feed_forward"], layer, sight.segment >= 0)
+    else:
+        f, load = feed_forward(h, w["feed_forward"]), None
+    return x + a + f, seen, load
+
+
+def logits(params: Tree, hidden: jax.Array) -> jax.Array:
+    """float32 [..., V]: the tied embedding read backwards."""
+    return linear(hidden, params["embedding"].T)

@@ -1,0 +1,21 @@
+"""The ``base`` recipe: the shipped weights. Hours on two cores, minutes on one GPU.
+
+    pollux train base --data DIR
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pollux.data.source import Corpus
+from pollux.recipes.laptop import laptop, stages
+from pollux.recipes.mixtures import recall_mixture
+from pollux.tokens.vocabulary import Vocabulary
+from pollux.train.loop import Run
+
+
+def base(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
+    """The same model as `laptop`, three times as long."""
+    plan = {256: 500, 512: 700, 1024: 1500, 2048: 1500}
+    mixture = recall_mixture(corpus, vocabulary, seed)
+    return replace(laptop(corpus, vocabulary, seed), name="base", stages=stages(mixture, plan))

@@ -1,0 +1,228 @@
+"""Recall: made-up facts set into running text, and questions about some of them at the end.
+
+Statements and questions come from the phrasing files beside this one, names and values from `lexicon`. Both are
+split, so that an evaluation meets neither a statement nor a name that training has shown; only the plainest questions
+("What is the {attribute} of {subject}?") stand in both files. Facts come in families that are easily confused (same
+sentence, other subject; same subject, other attribute), so that only the right one answers a question.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from random import Random
+
+from pollux.tasks import lexicon
+from pollux.tasks.prose import draw_size, filler, insert, is_line_like
+from pollux.tasks.task import Example, Question, exact
+
+_TRIES = 8  # draws that collide in a row before names are taken to have run out
+
+
+@dataclass(frozen=True)
+class Phrasing:
+    """One way to state a fact and to ask for it. Slots: {subject}, {value}, {attribute}.
+
+    Attributes:
+        subject, value: Kinds that `lexicon.draw` knows; one of each is drawn per fact.
+        public: Whether the wording follows a public benchmark.
+    """
+
+    id: str
+    subject: tuple[str, ...]
+    value: tuple[str, ...]
+    statements: tuple[str, ...]
+    questions: tuple[str, ...]
+    public: bool = False
+
+    @property
+    def has_attribute(self) -> bool:
+        return "{attribute}" in self.questions[0]
+
+
+@dataclass(frozen=True)
+class Fact:
+    phrasing: Phrasing
+    subject: str
+    attribute: str
+    attribute_kind: str
+    value: str
+
+
+@cache
+def load_phrasings(name: str) -> tuple[Phrasing, ...]:
+    """The phrasings of ``phrasings_{name}.json``.
+
+    Raises:
+        ValueError: for a name other than train and heldout.
+    """
+    if name not in ("train", "heldout"):
+        raise ValueError(f'phrasings are "train" or "heldout", got {name!r}; pass one of the two')
+    rows = json.loads(resources.files("pollux.tasks").joinpath(f"phrasings_{name}.json").read_text(encoding="utf-8"))
+    return tuple(Phrasing(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for row in rows)
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Facts hidden in text.
+
+    Attributes:
+        documents: Texts that the facts are hidden in; may be empty where ``share`` is (1, 1).
+        phrasings: Which file of phrasings: "train" or "heldout".
+        split: Which half of the lexicon's names and values: "train" or "heldout".
+        characters: Length of a context, drawn log-uniformly between the two.
+        facts: How many facts, drawn uniformly between the two.
+        share: When given, in place of ``facts``: the facts' share of the context; 1 is a bare list of facts.
+        questions: How many of the facts are asked for, drawn uniformly; fewer where there are fewer facts.
+        only: Ids of the phrasings to use, None for all.
+        size: How many examples there are.
+    """
+
+    documents: Sequence[str]
+    phrasings: str = "train"
+    split: str = "train"
+    characters: tuple[int, int] = (1000, 4000)
+    facts: tuple[int, int] = (2, 8)
+    share: tuple[float, float] | None = None
+    questions: tuple[int, int] = (1, 4)
+    seed: int = 0
+    only: tuple[str, ...] | None = None
+    size: int = 1_000_000
+
+    def __post_init__(self):
+        if self.split not in ("train", "heldout"):
+            raise ValueError(f'split is "train" or "heldout", got {self.split!r}; pass one of the two')
+        if not len(self.documents) and self.share != (1, 1):
+            raise ValueError("no documents to hide facts in; pass some, or share=(1, 1) for a bare list of facts")
+        for name in ("characters", "facts", "questions"):
+            low, high = getattr(self, name)
+            if not 1 <= low <= high:
+                raise ValueError(f"{name} must be (low, high) with 1 <= low <= high, got {(low, high)}; mend the pair")
+        if self.share is not None and not 0 < self.share[0] <= self.share[1] <= 1:
+            raise ValueError(f"share must be (low, high) with 0 < low <= high <= 1, got {self.share}; mend the pair")
+        if not self._choices:
+            raise ValueError(f"no phrasing of {self.phrasings!r} has an id in {self.only}; name ids of that file")
+
+    @property
+    def _choices(self) -> tuple[Phrasing, ...]:
+        every = load_phrasings(self.phrasings)
+        return every if self.only is None else tuple(p for p in every if p.id in self.only)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def example(self, i: int) -> Example:
+        rng = Random(f"{self.seed}/{i}")
+        characters = draw_size(rng, self.characters)
+        facts, statements = self._draw_facts(rng, characters)
+        rest = characters - sum(len(statement) + 4 for statement in statements)  # 4: line breaks or a comment's mark
+        # Under a hundred characters of text hide nothing, and a bare list of facts is worth learning too.
+        text = filler(self.documents, rng, rest) if rest > 100 and len(self.documents) else ""
+        context, ranges = insert(text, statements, rng)
+        asked = rng.sample(range(len(facts)), min(rng.randint(*self.questions), len(facts)))
+        return Example(context, tuple(self._ask(facts[n], ranges[n], rng) for n in asked))
+
+    def _draw_facts(self, rng: Random, characters: int) -> tuple[list[Fact], list[str]]:
+        """Facts until there are enough: by number, or by share of the context. Never more than the context can hold."""
+        count = characters if self.share else rng.randint(*self.facts)
+        budget = characters * (rng.uniform(*self.share) if self.share else 0.9)
+        facts: list[Fact] = []
+        statements: list[str] = []
+        for fact in _family(self._choices, self.split, rng):
+            statement = _render(rng.choice(fact.phrasing.statements), fact)
+            budget -= len(statement) + 2
+            if facts and budget < 0:
+                break
+            facts.append(fact)
+            statements.append(statement)
+            if len(facts) == count:
+                break
+        return facts, statements
+
+    def _ask(self, fact: Fact, evidence: tuple[int, int], rng: Random) -> Question:
+        text = _render(rng.choice(fact.phrasing.questions), fact)
+        return Question(text, fact.value, evidence, f"recall/{self.phrasings}/{fact.phrasing.id}")
+
+    def score(self, question: Question, reply: str) -> float:
+        return exact(question, reply)
+
+
+def _family(choices: Sequence[Phrasing], split: str, rng: Random) -> Iterator[Fact]:
+    """Facts without end, or until names run out: about half of them made to be confused with an earlier one."""
+    seen = _Seen()
+    last: list[Fact] = []
+    likeness = rng.choice((0.2, 0.5, 0.8))
+    misses = 0
+    while misses < _TRIES:
+        fact = _like(rng.choice(last), split, rng) if last and rng.random() < likeness else None
+        fact = fact or _fresh(rng.choice(choices), split, rng)
+        if not seen.admits(fact):
+            misses += 1
+            continue
+        misses = 0
+        seen.add(fact)
+        last.append(fact)
+        yield fact
+
+
+def _fresh(phrasing: Phrasing, split: str, rng: Random) -> Fact:
+    kind = rng.choice(phrasing.value)
+    subject = lexicon.draw(rng.choice(phrasing.subject), rng, split) if phrasing.subject else ""
+    attribute = lexicon.attribute(kind, rng) if phrasing.has_attribute else ""
+    return Fact(phrasing, subject, attribute, kind, lexicon.draw(kind, rng, split))
+
+
+def _like(fact: Fact, split: str, rng: Random) -> Fact:
+    """A fact in the same words about another subject, or about another attribute of the same one."""
+    other = _fresh(fact.phrasing, split, rng)
+    if not fact.phrasing.has_attribute:
+        return other
+    if rng.random() < 0.5:
+        return Fact(fact.phrasing, fact.subject, other.attribute, other.attribute_kind, other.value)
+    value = lexicon.draw(fact.attribute_kind, rng, split)
+    return Fact(fact.phrasing, other.subject, fact.attribute, fact.attribute_kind, value)
+
+
+class _Seen:
+    """What an example already holds, so that every question has one right answer.
+
+    Two facts may share a subject only when both name an attribute and neither attribute is part of the other. No
+    subject is part of another ("Anna", "Anna Bell"), and no value comes twice.
+    """
+
+    def __init__(self):
+        self.values: set[str] = set()
+        self.runs: set[str] = set()  # every run of words of every subject
+        self.attributes: dict[str, list[str]] = {}  # by subject; "" for a fact without one
+
+    def admits(self, fact: Fact) -> bool:
+        subject, attribute = fact.subject.casefold(), fact.attribute.casefold()
+        if fact.value.casefold() in self.values or fact.value.casefold() == subject:
+            return False
+        if subject in self.attributes:
+            apart = (a and a not in attribute and attribute not in a for a in self.attributes[subject])
+            return bool(attribute) and all(apart)
+        return subject not in self.runs and self.attributes.keys().isdisjoint(_runs(subject))
+
+    def add(self, fact: Fact) -> None:
+        subject = fact.subject.casefold()
+        self.values.add(fact.value.casefold())
+        self.runs.update(_runs(subject))
+        self.attributes.setdefault(subject, []).append(fact.attribute.casefold())
+
+
+def _runs(text: str) -> set[str]:
+    words = text.split()
+    return {" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1)}
+
+
+def _render(template: str, fact: Fact) -> str:
+    """The template with its slots filled. A sentence that opens with its subject or attribute opens with a capital."""
+    text = template.replace("{subject}", fact.subject).replace("{attribute}", fact.attribute)
+    text = text.replace("{value}", fact.value)
+    if template.startswith(("{subject}", "{attribute}")) and not is_line_like(text):
+        return text[:1].upper() + text[1:]
+    return text

@@ -1,0 +1,57 @@
+"""What a task is: examples to train on and to be asked, and a score for a reply.
+
+A task is three things: ``len(task)``, ``task.example(i)`` and ``task.score(question, reply)``. The same task makes training
+data, evaluation items and rewards, so that these can never drift apart.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing to ask about an example's context.
+
+    Attributes:
+        text: What the user asks.
+        answer: The exact reply that is wanted.
+        evidence: Character range [start, end) in ``Example.context`` that holds the answer, None where there is none.
+        kind: A label by which results are grouped, such as ``"recall/heldout/h017"``.
+    """
+
+    text: str
+    answer: str
+    evidence: tuple[int, int] | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A context and the questions about it. ``path`` labels the context as a file would be; empty where it has no name."""
+
+    context: str
+    questions: tuple[Question, ...]
+    path: str = ""
+
+
+class Task(Protocol):
+    """Examples by number, the same one each time a number is asked for, and a score in [0, 1] for a reply."""
+
+    def __len__(self) -> int: ...
+
+    def example(self, i: int) -> Example: ...
+
+    def score(self, question: Question, reply: str) -> float: ...
+
+
+def normalise(reply: str) -> str:
+    """Fold case, white space and closing punctuation, so that only a difference that a reader would mind counts."""
+    return re.sub(r"\s+", " ", reply).strip().strip(".\"'").casefold()
+
+
+def exact(question: Question, reply: str) -> float:
+    """1.0 when the reply is the answer (see `normalise`), else 0.0."""
+    return float(normalise(reply) == normalise(question.answer))

@@ -1,0 +1,51 @@
+"""Token streams: what the template makes of conversations, and what the packer makes of streams.
+
+Axis letters: T tokens, B rows, M scored positions per row.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Stream(NamedTuple):
+    """A run of tokens and where each came from.
+
+    ids: int32 [T].
+    scored: bool [T], True where a model is to predict this token (answers), for training.
+    segment: int32 [T], the segment of the reading that the token stands in, -1 for tokens of the template's own.
+    start, end: int32 [T], the token's character range in that segment's text.
+    """
+
+    ids: np.ndarray
+    scored: np.ndarray
+    segment: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+    def __len__(self) -> int:  # the number of tokens, not of fields
+        return int(self.ids.size)
+
+
+def join(streams: list[Stream]) -> Stream:
+    """One stream after another."""
+    return Stream(*(np.concatenate(column) for column in zip(*streams, strict=True)))
+
+
+class Batch(NamedTuple):
+    """A training batch of fixed shape.
+
+    tokens, index, segment: int32 [B, T]; ``index`` restarts with each document, ``segment`` tells them apart (-1: padding).
+    where: int32 [B, M], positions whose next token is predicted. target: int32 [B, M]. weight: float32 [B, M], 0 for filling.
+    answer: bool [B, M], whether the target is part of an answer.
+    """
+
+    tokens: np.ndarray
+    index: np.ndarray
+    segment: np.ndarray
+    where: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    answer: np.ndarray

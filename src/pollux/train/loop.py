@@ -1,0 +1,245 @@
+"""The training loop. `train` reads downward: devices, data, state, step, restore, loop."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import NamedSharding, PartitionSpec
+
+from pollux.base.checkpoint import States, save_weights
+from pollux.base.errors import TrainingError
+from pollux.base.mesh import make_mesh, shardings, spec
+from pollux.base.weights import Tree, initial
+from pollux.data.mixture import Mixture
+from pollux.model.experts import rebalance
+from pollux.model.sizes import ModelConfig
+from pollux.model.transformer import weight_table
+from pollux.tokens.stream import Batch
+from pollux.train.losses import Report, next_token
+from pollux.train.optimizer import OptimizerConfig, make_optimizer
+from pollux.train.progress import Progress
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Part of a run at one shape: ``steps`` batches of ``rows`` x ``length`` tokens from a mixture made for that length."""
+
+    steps: int
+    rows: int
+    length: int
+    mixture: Callable[[int], Mixture]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that a training run is. ``mesh`` gives the sizes of the mesh axes data, sequence, expert, tensor."""
+
+    name: str
+    model: ModelConfig
+    stages: tuple[Stage, ...]
+    optimizer: OptimizerConfig = OptimizerConfig()
+    mesh: dict[str, int] = field(default_factory=dict)
+    seed: int = 0
+    balance_rate: float = 0.001
+    save_minutes: float = 5.0
+
+    @property
+    def steps(self) -> int:
+        return sum(stage.steps for stage in self.stages)
+
+    def stage(self, step: int) -> Stage:
+        """The stage that step number ``step`` belongs to."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage
+            step -= stage.steps
+        raise IndexError(f"the run has {self.steps} steps")
+
+
+class State(NamedTuple):
+    """What a step changes: the weights, the optimiser's memory, and the number of steps done (int32)."""
+
+    params: Tree
+    optimizer: Any
+    step: jax.Array
+
+
+def make_step(run: Run, optimizer: optax.GradientTransformation) -> Callable[[State, Batch], tuple[State, Report]]:
+    """One step as a pure function. A batch whose loss or gradient is not finite changes nothing but the step number."""
+
+    def step(state: State, batch: Batch) -> tuple[State, Report]:
+        (loss, report), grads = jax.value_and_grad(next_token, has_aux=True)(state.params, run.model, batch)
+        updates, memory = optimizer.update(grads, state.optimizer, state.params)
+        params = balance(optax.apply_updates(state.params, updates), report, run.balance_rate)
+        sound = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(grads))
+        keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(sound, a, b), new, old)  # noqa: E731
+        return State(keep(params, state.params), keep(memory, state.optimizer), state.step + 1), report
+
+    return step
+
+
+def balance(params: Tree, report: Report, rate: float) -> Tree:
+    """Move every router's bias by its load."""
+    layers = dict(params["layers"])
+    for i, load in enumerate(report.loads):
+        if load is not None:
+            old = layers[str(i)]["feed_forward"]
+            layers[str(i)] = layers[str(i)] | {"feed_forward": old | {"bias": rebalance(old["bias"], load, rate)}}
+    return params | {"layers": layers}
+
+
+def start(run: Run, mesh: jax.sharding.Mesh) -> State:
+    """The state before the first step, every weight made where it lives."""
+    table = weight_table(run.model)
+    optimizer = make_optimizer(run.optimizer, table, run.steps)
+    params = jax.jit(lambda: initial(table, run.seed), out_shardings=shardings(table, mesh))()
+    return State(params, jax.jit(optimizer.init)(params), jnp.zeros((), jnp.int32))
+
+
+def train(run: Run, folder: Path, progress: Progress, *, stop_after: int | None = None) -> Path:
+    """Train, or go on training, in ``folder``; returns the path of the weights.
+
+    What is restored: the newest whole state in the folder, else the start. ``stop_after`` ends after that many steps, with the
+    state saved. Killed at any moment and started again, the run goes on as if it had never stopped.
+
+    Raises:
+        TrainingError: when the loss is not finite or has risen far above its best; the last sound state is saved.
+    """
+    mesh = make_mesh(**run.mesh)
+    with jax.set_mesh(mesh):
+        state = start(run, mesh)
+        step_function = jax.jit(make_step(run, make_optimizer(run.optimizer, weight_table(run.model), run.steps)), donate_argnums=0)
+        states = States(folder / "states")
+        if (latest := states.latest()) is not None:
+            state = states.restore(latest, state)
+        first = int(state.step)
+        progress.start(run, first)
+        try:
+            state = _loop(run, state, step_function, states, progress, min(run.steps, stop_after or run.steps))
+        finally:
+            states.close()
+            progress.stop()
+        path = folder / "model.safetensors"
+        save_weights(path, state.params, {"model": asdict(run.model), "run": run.name, "step": int(state.step)})
+        return path
+
+
+def _loop(run: Run, state: State, step_function, states: States, progress: Progress, last: int) -> State:
+    """Steps until ``last``. The next step is dispatched before the numbers of the one before are fetched."""
+    place = lambda batch: jax.tree.map(_placer(), batch)  # noqa: E731
+    watch, stopper = Watch(), Stopper()
+    saved_at, pending = time.monotonic(), None
+    with ThreadPoolExecutor(1) as ahead, stopper:
+        first = int(state.step)
+        coming = ahead.submit(_batch, run, first) if first < last else None
+        for number in range(first, last):
+            batch = coming.result()
+            coming = ahead.submit(_batch, run, number + 1) if number + 1 < last else None
+            state, report = step_function(state, place(batch))
+            if pending is not None:
+                _record(run, progress, watch, states, state, *pending)
+            pending = (number, report, batch.tokens.size)
+            due = time.monotonic() - saved_at > run.save_minutes * 60
+            if due or stopper.asked or number + 1 == last:
+                _record(run, progress, watch, states, state, *pending)
+                pending, saved_at = None, time.monotonic()
+                _save(run, states, state)
+            if stopper.asked:
+                raise KeyboardInterrupt
+    return state
+
+
+def _record(run: Run, progress: Progress, watch: Watch, states: States, state: State, number: int, report: Report, tokens: int):
+    numbers = jax.tree.map(float, report._replace(loads=()))
+    shares = [float(load.share.max() * load.share.size) for load in report.loads if load is not None]
+    progress.step(number, numbers, tokens, max(shares, default=1.0))
+    if reason := watch.wrong(numbers.loss):
+        _save(run, states, state)
+        raise TrainingError(
+            f"training stopped at step {number}: {reason}",
+            f"the last sound state is saved (step {int(state.step)}); try a lower rate, or look at batch {number}",
+        )
+
+
+def _save(run: Run, states: States, state: State) -> None:
+    states.save(int(state.step), state, {"run": run.name, "model": asdict(run.model)})
+
+
+def _batch(run: Run, number: int) -> Batch:
+    stage = run.stage(number)
+    return stage.mixture(stage.length).batch(number, stage.rows, stage.length)
+
+
+def _placer():
+    mesh = jax.sharding.get_mesh()
+
+    def one(x):
+        axes = ("batch", None) if x.ndim == 2 else (None,) * x.ndim
+        sharding = NamedSharding(mesh, spec(axes, mesh, x.shape) if mesh.size > 1 else PartitionSpec())
+        return jax.device_put(x, sharding)
+
+    return one
+
+
+class Watch:
+    """Notices a loss that is not finite, or whose moving mean has risen far above its best."""
+
+    RISE = 3.0  # nats above the best moving mean
+    PACE = 0.02
+
+    def __init__(self) -> None:
+        self._mean: float | None = None
+        self._best = math.inf
+
+    def wrong(self, loss: float) -> str:
+        """What is wrong, empty when nothing is."""
+        if not math.isfinite(loss):
+            return f"the loss is {loss}"
+        self._mean = loss if self._mean is None else (1 - self.PACE) * self._mean + self.PACE * loss
+        self._best = min(self._best, self._mean)
+        if self._mean > self._best + self.RISE:
+            return f"the loss has risen to {self._mean:.2f} nats, from {self._best:.2f} at its best"
+        return ""
+
+
+class Stopper:
+    """Turns the first Ctrl-C or SIGTERM into a request that the loop answers between two steps; a second one interrupts."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> Stopper:
+        self._old = {}
+        try:
+            for number in self.SIGNALS:
+                self._old[number] = signal.signal(number, self._ask)
+        except ValueError:  # only the main thread may set handlers; elsewhere the caller stops us
+            pass
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def read_metrics(path: Path) -> list[dict]:
+    """The rows of a metrics file."""
+    return [json.loads(line) for line in path.read_text().splitlines() if line]
