@@ -58,7 +58,7 @@ class Mixture:
             if source.task is None:
                 return self._text(source, rng, rng.randint(min(_PASSAGE, room), room))
             stream = template.example(self.vocabulary, source.task.example(rng.randrange(len(source.task))))
-            if len(stream) <= room:
+            if stream.size <= room:
                 return stream
         texts = [source for source in self.sources if source.texts]
         return self._text(rng.choices(texts, [s.weight for s in texts])[0], rng, room)

@@ -41,9 +41,9 @@ def _row(draw: Draw, rng: Random, length: int) -> tuple[np.ndarray, ...]:
     at = number = 0
     while length - at >= _LEAST:
         stream = draw(rng, length - at)
-        stop = at + len(stream)
+        stop = at + stream.size
         tokens[at:stop], answer[at:stop] = stream.ids, stream.scored
-        index[at:stop], segment[at:stop] = np.arange(len(stream)), number
+        index[at:stop], segment[at:stop] = np.arange(stream.size), number
         at, number = stop, number + 1
     return tokens, index, segment, answer
 

@@ -21,8 +21,8 @@ from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 
 
 class Past(NamedTuple):
-    """What a layer keeps of the tokens just before: keys and values [B, P, K, D], their index in the stream [B, P] (-1: empty),
-    and the last inputs of the convolution [B, taps - 1, W]."""
+    """What a layer keeps of the tokens just before: keys (not yet rotated) and values [B, P, K, D], their index in the stream
+    [B, P] (-1: empty), and the last inputs of the convolution [B, taps - 1, W]."""
 
     key: jax.Array
     value: jax.Array
@@ -72,24 +72,26 @@ def attention(
     q = rms_norm(split(linear(x_BTW, w["query"]), config.heads)) * (w["temperature"][:, None] * config.head_dim**-0.5)
     k = rms_norm(split(linear(x_BTW, w["key"]), config.kv_heads))
     v = split(linear(x_BTW, w["value"]), config.kv_heads)
-    if window:
-        q, k = rotary(q, sight.index, config.rotary_base), rotary(k, sight.index, config.rotary_base)
-    else:
+    if not window:
         q *= (jnp.log(_visible(sight, past, context) + 2.0) / 4.0)[:, :, None, None]
-    k, v = k.astype(jnp.bfloat16), v.astype(jnp.bfloat16)
-    part = _own(q, k, v, sight, past, window)
+    part = _own(q, k, v, sight, past, window, config.rotary_base)
     found = None
     if context is not None and not window:
         part, found = _with_context(q, part, context, config)
     out = unfold_queries(part.out, batch, length).reshape(batch, length, -1)
-    return linear(out, w["out"]), Seen(k, v, conv_rows, found)
+    return linear(out, w["out"]), Seen(k.astype(past.key.dtype), v.astype(past.value.dtype), conv_rows, found)
 
 
-def _own(q, k, v, sight: Sight, past: Past, window: int | None) -> Partial:
+def _own(q, k, v, sight: Sight, past: Past, window: int | None, rotary_base: float) -> Partial:
     """Attention over the past and the tokens themselves."""
     join = lambda a, b: jnp.concatenate([a, b.astype(a.dtype)], axis=1)  # noqa: E731
     key = Sight(join(past.index, sight.index), join(jnp.where(past.index < 0, -1, 0), sight.segment))
-    k, v = fold_keys(join(past.key, k)), fold_keys(join(past.value, v))
+    k, v = join(past.key, k), join(past.value, v)
+    if window:
+        # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
+        origin = sight.index[:, :1]
+        q, k = rotary(q, sight.index - origin, rotary_base), rotary(k, key.index - origin, rotary_base)
+    k, v = fold_keys(k), fold_keys(v)
     rows = fold_queries(q, past.key.shape[2])
     if window and past.index.shape[1] == window and sight.index.shape[1] % window == 0:
         return banded(rows, k, v, sight, key, window)

@@ -25,7 +25,9 @@ class Stream(NamedTuple):
     start: np.ndarray
     end: np.ndarray
 
-    def __len__(self) -> int:  # the number of tokens, not of fields
+    @property
+    def size(self) -> int:
+        """The number of tokens (``len`` counts the fields of the tuple)."""
         return int(self.ids.size)
 
 

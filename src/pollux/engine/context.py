@@ -1,0 +1,178 @@
+"""A read context: everything that reading left behind, to be asked, extended, saved and reopened.
+
+On disk it is one safetensors file whose header says which weights it belongs to and carries a checksum of every array.
+
+Axis letters: S capacity in tokens, K key-value heads, D head size.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from pollux.base.errors import ContextError
+from pollux.media.segment import Place, Text
+from pollux.tokens.stream import Stream, join
+from pollux.tokens.template import own
+
+_FORMAT = 1
+_LEAST = 1024
+
+
+@dataclass
+class Store:
+    """The keys and values of one retrieval layer: bfloat16 [K, S, D] each, S growing by doubling."""
+
+    key: np.ndarray
+    value: np.ndarray
+
+    @classmethod
+    def empty(cls, heads: int, depth: int) -> Store:
+        blank = np.zeros((heads, _LEAST, depth), ml_dtypes.bfloat16)
+        return cls(blank, blank.copy())
+
+    def append(self, at: int, key_TKD: np.ndarray, value_TKD: np.ndarray) -> None:
+        """Write T tokens at index ``at``."""
+        stop = at + key_TKD.shape[0]
+        if stop > self.key.shape[1]:
+            self.key, self.value = (_grown(x, capacity(stop)) for x in (self.key, self.value))
+        self.key[:, at:stop] = key_TKD.swapaxes(0, 1)
+        self.value[:, at:stop] = value_TKD.swapaxes(0, 1)
+
+
+def capacity(length: int) -> int:
+    """The array length that holds ``length`` tokens: 1,024 times a power of two, or one and a half times that from 16,384 on, so
+    that few shapes are ever compiled and at most a third is spare."""
+    size = _LEAST
+    while size < length:
+        size *= 2
+    three_quarters = size // 4 * 3
+    return three_quarters if size >= 32_768 and three_quarters >= length else size
+
+
+def _grown(x_KSD: np.ndarray, size: int) -> np.ndarray:
+    out = np.zeros((x_KSD.shape[0], size, x_KSD.shape[2]), x_KSD.dtype)
+    out[:, : x_KSD.shape[1]] = x_KSD
+    return out
+
+
+@dataclass
+class ReadContext:
+    """What was read, and what each layer keeps of it.
+
+    Attributes:
+        weights: Fingerprint of the weights that read it.
+        stores: Per layer number, the keys and values of retrieval layers.
+        tails: Per array name, what the next token needs of the last tokens (`runner.Runner` lays it out).
+        stream: Every token with its place. segments: the segments that places refer to.
+    """
+
+    weights: str
+    stores: dict[int, Store]
+    tails: dict[str, np.ndarray]
+    stream: Stream = field(default_factory=lambda: own([]))
+    segments: tuple[Text, ...] = ()
+
+    def __len__(self) -> int:
+        return self.stream.size
+
+    def extend(self, stream: Stream, segments: Sequence[Text] = ()) -> None:
+        """Note tokens that were read after the others; their segment numbers count from the new segments."""
+        shifted = np.where(stream.segment < 0, -1, stream.segment + len(self.segments)).astype(np.int32)
+        self.stream = join([self.stream, stream._replace(segment=shifted)])
+        self.segments += tuple(segments)
+
+    def place(self, first: int, last: int) -> Place | None:
+        """Where tokens ``first`` to ``last`` stand; cut to the segment of ``first``. None for tokens of the template's own."""
+        number = int(self.stream.segment[first])
+        if number < 0:
+            return None
+        same = np.flatnonzero(self.stream.segment[first : last + 1] == number)
+        return self.segments[number].place(int(self.stream.start[first]), int(self.stream.end[first + same[-1]]))
+
+    def save(self, path: Path) -> None:
+        """Write everything to one file, atomically."""
+        about = {"format": _FORMAT, "weights": self.weights, "tokens": len(self), "segments": list(map(_describe, self.segments))}
+        arrays = self._arrays()
+        checks = {name: zlib.crc32(np.ascontiguousarray(x).view(np.uint8)) for name, x in arrays.items()}
+        text = json.dumps(about)
+        header = {"about": text, "checks": json.dumps(checks), "check": str(zlib.crc32(text.encode("utf-8", "surrogatepass")))}
+        part = path.with_name(path.name + ".part")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        save_file(arrays, part, metadata=header)
+        part.replace(path)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        length = len(self)
+        arrays = {f"stream.{name}": np.ascontiguousarray(x) for name, x in self.stream._asdict().items()}
+        arrays |= {f"tail.{name}": np.ascontiguousarray(x) for name, x in self.tails.items()}
+        for i, store in self.stores.items():
+            arrays[f"key.{i}"] = np.ascontiguousarray(store.key[:, :length])
+            arrays[f"value.{i}"] = np.ascontiguousarray(store.value[:, :length])
+        texts = [segment.text.encode("utf-8", "surrogatepass") for segment in self.segments]
+        arrays["text"] = np.frombuffer(b"".join(texts), np.uint8)
+        arrays["text.size"] = np.array([len(text) for text in texts], np.int64)
+        return arrays
+
+    @classmethod
+    def load(cls, path: Path, weights: str) -> ReadContext:
+        """Reopen a saved context.
+
+        Raises:
+            ContextError: when it is missing, damaged, or belongs to other weights than ``weights``.
+        """
+        about, arrays = _read(path)
+        if about["weights"] != weights:
+            raise ContextError(
+                f"{path} was read by other weights ({about['weights']}, these are {weights})",
+                "open it with the model that read it (--model), or read the files again",
+            )
+        get = lambda prefix: {n.removeprefix(prefix): x for n, x in arrays.items() if n.startswith(prefix)}  # noqa: E731
+        size = capacity(about["tokens"])
+        stores = {
+            int(i): Store(_grown(key, size), _grown(arrays[f"value.{i}"], size)) for i, key in get("key.").items()
+        }
+        stream = Stream(**get("stream."))
+        return cls(weights, stores, get("tail."), stream, _segments(about["segments"], arrays))
+
+
+def _describe(segment: Text) -> dict:
+    return {"path": segment.path, "page": segment.page, "start": segment.start, "lines": segment.lines}
+
+
+def _segments(described: list[dict], arrays: dict[str, np.ndarray]) -> tuple[Text, ...]:
+    data, at, out = arrays["text"].tobytes(), 0, []
+    for row, size in zip(described, arrays["text.size"], strict=True):
+        text = data[at : at + int(size)].decode("utf-8", "surrogatepass")
+        lines = None if row["lines"] is None else tuple(map(tuple, row["lines"]))
+        out.append(Text(row["path"], text, page=row["page"], start=row["start"], lines=lines))
+        at += int(size)
+    return tuple(out)
+
+
+def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """The header and the arrays, every checksum held against its array."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            header = file.metadata() or {}
+            text, checks = header["about"], json.loads(header["checks"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about = json.loads(text)
+        bad = [n for n, x in arrays.items() if checks[n] != zlib.crc32(np.ascontiguousarray(x).view(np.uint8))]
+        sound = not bad and header["check"] == str(zlib.crc32(text.encode("utf-8", "surrogatepass")))
+        sound &= set(checks) == set(arrays) and about["format"] == _FORMAT
+    except FileNotFoundError as error:
+        raise ContextError(f"there is no saved context at {path}", "save one with: pollux ask FILES… --save FILE") from error
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise ContextError(f"{path} is not a sound saved context: {error}", "read the files again and save anew") from error
+    if not sound:
+        raise ContextError(f"{path} is damaged: its checksum does not match", "read the files again and save anew")
+    return about, arrays

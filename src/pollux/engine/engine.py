@@ -1,0 +1,182 @@
+"""The engine: read documents into a context, ask it questions, stream the answers with their evidence.
+
+    Reading ─read─> ReadContext ─ask─> Event, Event, …
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pollux.base.checkpoint import fingerprint, load_weights
+from pollux.base.errors import ConfigError
+from pollux.engine.context import ReadContext
+from pollux.engine.evidence import gather, passages
+from pollux.engine.request import Answer, Event, Sampling
+from pollux.engine.runner import Runner, Turn
+from pollux.engine.sampler import choose
+from pollux.media.segment import Document
+from pollux.model.sizes import LayerSpec, ModelConfig
+from pollux.tokens import template
+from pollux.tokens.stream import Stream
+from pollux.tokens.vocabulary import END, SPECIAL, Vocabulary, shipped
+
+# The longest question, in tokens: longer material belongs in a file, which is read at linear cost.
+LONGEST_QUESTION = 4096
+# Questions answered at once on one context, and query rows so scored at once, bound the memory beside the cache.
+MOST_ROWS = 32
+
+Progress = Callable[[int, int], None]
+
+
+def config_from(about: dict) -> ModelConfig:
+    """The model that a weights file says it is."""
+    fields = dict(about["model"])
+    fields["layers"] = tuple(LayerSpec(**layer) for layer in fields["layers"])
+    return ModelConfig(**fields)
+
+
+class Engine:
+    """A model that reads and answers. Not safe for use from several threads at once."""
+
+    def __init__(self, runner: Runner, vocabulary: Vocabulary) -> None:
+        self.runner, self.vocabulary = runner, vocabulary
+
+    @classmethod
+    def load(cls, path: Path, vocabulary: Vocabulary | None = None) -> Engine:
+        """Open a weights file. Raises CheckpointError when it is not sound."""
+        params, about = load_weights(path)
+        return cls(Runner(params, config_from(about), fingerprint(path)), vocabulary or shipped())
+
+    def read(self, documents: Sequence[Document], progress: Progress | None = None) -> ReadContext:
+        """Read documents into a new context. ``progress(done, total)`` is called with tokens after each chunk."""
+        context = self.runner.empty()
+        segments = [segment for document in documents for segment in document.segments]
+        self._read(context, template.documents(self.vocabulary, list(documents)), segments, progress)
+        return context
+
+    def remember(self, context: ReadContext, question: str, answer: Answer) -> None:
+        """Add a finished turn to a context, so that what is asked next can refer to it."""
+        ids = np.concatenate([template.question(self.vocabulary, question), np.array([*answer.tokens, END], np.int32)])
+        self._read(context, template.own(ids), [], None)
+
+    def _read(self, context: ReadContext, stream: Stream, segments: list, progress: Progress | None) -> None:
+        at = len(context)
+        for start in range(0, stream.size, self.runner.chunk):
+            self.runner.read(context, at + start, stream.ids[start : start + self.runner.chunk])
+            if progress:
+                progress(min(start + self.runner.chunk, stream.size), stream.size)
+        context.extend(stream, segments)
+
+    def ask(self, context: ReadContext, questions: Sequence[str], sampling: Sampling = Sampling()) -> Iterator[Event]:
+        """Answer questions about a context, each on its own, together in batches; events of a batch interleave.
+
+        Raises:
+            ConfigError: when a question is empty or longer than `LONGEST_QUESTION` tokens.
+        """
+        prompts = [self._prompt(question) for question in questions]
+        shared = self.runner.device_context(context)
+        for start in range(0, len(prompts), MOST_ROWS):
+            yield from self._ask_batch(context, shared, prompts[start : start + MOST_ROWS], start, sampling)
+
+    def answer(self, context: ReadContext, questions: Sequence[str], sampling: Sampling = Sampling()) -> list[Answer]:
+        """`ask`, waiting for the whole answers, in the order of the questions."""
+        done = {event.row: event.answer for event in self.ask(context, questions, sampling) if event.answer}
+        return [done[row] for row in range(len(questions))]
+
+    def _prompt(self, question: str) -> np.ndarray:
+        if not question.strip():
+            raise ConfigError("the question is empty", "say what you want to know")
+        ids = template.question(self.vocabulary, question)
+        if ids.size > LONGEST_QUESTION:
+            raise ConfigError(
+                f"a question may have {LONGEST_QUESTION} tokens, this one has {ids.size}", "put long material into a file and name it"
+            )
+        return ids
+
+    def _ask_batch(self, context, shared, prompts: list[np.ndarray], first: int, sampling: Sampling) -> Iterator[Event]:
+        rows = [Row(first + i, sampling, self.vocabulary) for i in range(len(prompts))]
+        counts = np.array([ids.size for ids in prompts], np.int32)
+        tokens = np.zeros((len(prompts), _bucket(int(counts.max()))), np.int32)
+        for i, ids in enumerate(prompts):
+            tokens[i, : ids.size] = ids
+        turn: Turn = self.runner.start_turn(context, len(prompts), _bucket(tokens.shape[1] + sampling.limit))
+        while not all(row.done for row in rows):
+            turn, step = self.runner.step(turn, tokens, counts, shared)
+            logits, index, weight = (np.asarray(x) for x in step)
+            tokens, counts = np.zeros((len(rows), 1), np.int32), np.ones(len(rows), np.int32)
+            for i, row in enumerate(rows):
+                if row.done:
+                    continue
+                text = row.take(logits[i], (index[i], weight[i]))
+                tokens[i, 0] = row.tokens[-1] if row.tokens else END
+                answer = self._finish(context, row) if row.done else None
+                if text or answer:
+                    yield Event(row.number, text, answer)
+
+    def _finish(self, context: ReadContext, row: Row) -> Answer:
+        evidence = passages(context, gather(row.looks), row.text)
+        return Answer(row.text, tuple(row.tokens), evidence, row.reason)
+
+
+def _bucket(length: int) -> int:
+    """Array lengths are powers of two, so that few shapes are compiled."""
+    size = 32
+    while size < length:
+        size *= 2
+    return size
+
+
+@dataclass
+class Row:
+    """One answer while it is produced."""
+
+    number: int
+    sampling: Sampling
+    vocabulary: Vocabulary
+    tokens: list[int] = field(default_factory=list)
+    looks: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    text: str = ""
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        self._rng = np.random.default_rng([self.sampling.seed, self.number])
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held = ""
+
+    @property
+    def done(self) -> bool:
+        return bool(self.reason)
+
+    def take(self, logits_V: np.ndarray, look: tuple[np.ndarray, np.ndarray]) -> str:
+        """Choose the next token; returns the text that can be shown now. What may turn out to begin a stop string is held back."""
+        token = choose(logits_V, self.sampling, self._rng)
+        if token < SPECIAL:  # the end of the turn; any other special token ends it as well
+            self.reason = "end"
+            return self._show(self._decoder.decode(b"", final=True), final=True)
+        self.tokens.append(token)
+        self.looks.append(look)
+        if len(self.tokens) >= self.sampling.limit:
+            self.reason = "limit"
+        return self._show(self._decoder.decode(self.vocabulary.decode_bytes([token]), final=self.done), final=self.done)
+
+    def _show(self, piece: str, *, final: bool) -> str:
+        pending = self._held + piece
+        if not self.text:
+            pending = pending.lstrip()
+        cut = min((at for stop in self.sampling.stop if (at := pending.find(stop)) >= 0), default=-1)
+        if cut >= 0:
+            self.reason, pending, final = "stop", pending[:cut], True
+        keep = 0 if final else _may_begin(pending, self.sampling.stop)
+        shown, self._held = (pending[: len(pending) - keep], pending[len(pending) - keep :])
+        self.text += shown
+        return shown
+
+
+def _may_begin(text: str, stops: Sequence[str]) -> int:
+    """How many last characters of the text are the beginning of a stop string."""
+    return max((n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)

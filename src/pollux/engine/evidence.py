@@ -1,0 +1,69 @@
+"""From where retrieval attention looked while an answer was produced to the passages that it was drawn from.
+
+Axis letters: L retrieval layers, H heads, E places kept per head, A answer tokens.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from pollux.engine.context import ReadContext
+from pollux.engine.request import Evidence
+
+# Places within this many tokens of a peak belong to its passage: about a sentence to either side of where an answer stands.
+REACH = 24
+# Passages below this share of the looking are not worth showing beside better ones.
+LEAST = 0.05
+
+
+def gather(looks: list[tuple[np.ndarray, np.ndarray]]) -> Counter[int]:
+    """Sum of weights per context token over an answer's tokens; each look is (index, weight), [L, H, E] each, of one token."""
+    total: Counter[int] = Counter()
+    for index, weight in looks:
+        for place, share in zip(index.ravel().tolist(), weight.ravel().tolist(), strict=True):
+            if share > 1e-3:
+                total[place] += share
+    return total
+
+
+def passages(context: ReadContext, total: Counter[int], answer: str, most: int = 3) -> tuple[Evidence, ...]:
+    """The best passages, best first. Where the answer itself stands in a passage, its range is the answer's, else the peak token's."""
+    whole = sum(total.values())
+    out: list[Evidence] = []
+    left = Counter({place: share for place, share in total.items() if place < len(context)})
+    while left and len(out) < most:
+        peak = max(left, key=lambda place: sum(left.get(p, 0.0) for p in range(place - REACH, place + REACH + 1)))
+        near = [p for p in left if abs(p - peak) <= REACH]
+        share = sum(left.pop(p) for p in near) / whole
+        if out and share < LEAST:
+            break
+        place = _narrow(context, peak, answer)
+        if place is not None:
+            out.append(Evidence(place, share))
+    return tuple(out)
+
+
+def _narrow(context: ReadContext, peak: int, answer: str):
+    """The place of the answer's words near a peak; the peak's own place where they are not there word for word."""
+    stream = context.stream
+    number = int(stream.segment[peak])
+    if number < 0:
+        return None
+    first, last = max(0, peak - REACH), min(len(context) - 1, peak + REACH)
+    inside = np.flatnonzero(stream.segment[first : last + 1] == number) + first
+    text, middle = context.segments[number].text, int(stream.start[peak])
+    low, high = int(stream.start[inside[0]]), int(stream.end[inside[-1]])
+    found = [at for at in _occurrences(text[low : high + len(answer)], answer)] if answer else []
+    if not found:
+        return context.place(peak, peak)
+    at = low + min(found, key=lambda at: abs(low + at - middle))
+    return context.segments[number].place(at, at + len(answer))
+
+
+def _occurrences(text: str, wanted: str):
+    at = text.find(wanted)
+    while at >= 0:
+        yield at
+        at = text.find(wanted, at + 1)

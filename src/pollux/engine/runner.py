@@ -1,0 +1,174 @@
+"""The jitted programs of the engine: read a chunk of a long input, and take a turn (a question's tokens, or the next token) on it.
+
+Arrays in, arrays out; bookkeeping is `engine.py`'s.
+
+Axis letters: B questions at once, T tokens, P past tokens, K key-value heads, D head size, E evidence places, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pollux.base.weights import Tree
+from pollux.engine.context import ReadContext, Store, capacity
+from pollux.kernels.attention import Sight
+from pollux.model.attention import Context, Past, Seen, empty_past
+from pollux.model.sizes import LOCAL, ModelConfig
+from pollux.model.transformer import forward, logits
+
+
+class Turn(NamedTuple):
+    """A conversation's own part, on top of a shared context, for B questions at once.
+
+    past: per layer; retrieval layers hold the turn's own tokens, local layers the context's last window before them.
+    filled: int32 [B], how many tokens of the turn each row holds. start: int32, tokens of the context.
+    """
+
+    past: list[Past]
+    filled: jax.Array
+    start: jax.Array
+
+
+class Step(NamedTuple):
+    """What a step gives: logits float32 [B, V] after each row's last token, and for each retrieval layer and head where it looked:
+    index int32 and weight float32 [B, L, H, E]."""
+
+    logits: jax.Array
+    index: jax.Array
+    weight: jax.Array
+
+
+class Runner:
+    """A model's weights and its programs. Not safe for use from several threads at once."""
+
+    def __init__(self, params: Tree, config: ModelConfig, weights: str) -> None:
+        self.config, self.weights = config, weights
+        self.params = jax.tree.map(jnp.asarray, params)
+        self.retrieval = [i for i, layer in enumerate(config.layers) if layer.reach != LOCAL]
+        self._read = jax.jit(partial(_read, config=config))
+        self._turn = jax.jit(partial(_turn, config=config), donate_argnames="turn")
+
+    @property
+    def chunk(self) -> int:
+        """Tokens that are read at once."""
+        return self.config.reading_window
+
+    def empty(self) -> ReadContext:
+        """A context in which nothing has been read."""
+        config = self.config
+        tails = {}
+        for i, layer in enumerate(config.layers):
+            length = layer.window if layer.reach == LOCAL else config.reading_window
+            tails |= {f"{i}.{name}": np.asarray(x) for name, x in empty_past(config, 1, length)._asdict().items()}
+        stores = {i: Store.empty(config.kv_heads, config.head_dim) for i in self.retrieval}
+        return ReadContext(self.weights, stores, tails)
+
+    def read(self, context: ReadContext, at: int, ids: np.ndarray) -> None:
+        """Read at most one chunk of tokens whose first has index ``at``; the context's stores and tails change in place."""
+        count, size = ids.size, self.chunk
+        tokens = np.zeros((1, size), np.int32)
+        tokens[0, :count] = ids
+        past, keys = self._read(self.params, tokens, np.int32(at), np.int32(count), _past_of(context, self.config))
+        for i, layer_past in enumerate(past):
+            context.tails |= {f"{i}.{name}": np.asarray(x) for name, x in layer_past._asdict().items()}
+        for i, (key, value) in zip(self.retrieval, keys, strict=True):
+            context.stores[i].append(at, np.asarray(key)[:count], np.asarray(value)[:count])
+
+    def device_context(self, context: ReadContext) -> list[Context | None]:
+        """The context's keys and values for the device, None for local layers, and for all of them while nothing is read."""
+        length = len(context)
+        if not length:
+            return [None] * len(self.config.layers)
+        size = capacity(length)
+        put = lambda x: jnp.asarray(x[:, :size])  # noqa: E731
+        layers = [None if i not in context.stores else context.stores[i] for i in range(len(self.config.layers))]
+        return [s if s is None else Context(put(s.key), put(s.value), jnp.int32(length)) for s in layers]
+
+    def start_turn(self, context: ReadContext, rows: int, room: int) -> Turn:
+        """A turn of up to ``room`` tokens for each of ``rows`` questions."""
+        pasts = []
+        for i, layer in enumerate(self.config.layers):
+            own = empty_past(self.config, rows, room)
+            tail = _past_of(context, self.config)[i]
+            conv = jnp.repeat(jnp.asarray(tail.conv), rows, axis=0)
+            if layer.reach != LOCAL:
+                pasts.append(own._replace(conv=conv))
+                continue
+            join = lambda a, b: jnp.concatenate([jnp.repeat(jnp.asarray(a), rows, axis=0), b], axis=1)  # noqa: E731
+            joined = (join(a, b) for a, b in zip(tail[:3], own[:3], strict=True))
+            pasts.append(Past(*joined, conv))
+        return Turn(pasts, jnp.zeros(rows, jnp.int32), jnp.int32(len(context)))
+
+    def step(self, turn: Turn, tokens: np.ndarray, counts: np.ndarray, context: list[Context | None]) -> tuple[Turn, Step]:
+        """Take in tokens [B, T], of which the first ``counts`` of each row are real. ``turn`` is used up."""
+        return self._turn(self.params, turn=turn, tokens=tokens, counts=counts.astype(np.int32), context=context)
+
+
+def _past_of(context: ReadContext, config: ModelConfig) -> list[Past]:
+    return [Past(*(context.tails[f"{i}.{name}"] for name in Past._fields)) for i in range(len(config.layers))]
+
+
+def _read(params, tokens, at, count, past, *, config: ModelConfig):
+    """One chunk of one stream: the new tails, and each retrieval layer's keys and values [T, K, D]."""
+    place = jnp.arange(tokens.shape[1])[None, :]
+    sight = Sight(at + place, jnp.where(place < count, 0, -1))
+    seen = forward(params, config, tokens, sight, past).seen
+    tails = [_slide(layer_past, layer_seen, sight.index, count) for layer_past, layer_seen in zip(past, seen, strict=True)]
+    retrieval = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
+    return tails, [(s.key[0], s.value[0]) for s in retrieval]
+
+
+def _slide(past: Past, seen: Seen, index: jax.Array, count: jax.Array) -> Past:
+    """A tail as long as before that ends with the last real token."""
+
+    def last(old, new):
+        return jax.lax.dynamic_slice_in_dim(jnp.concatenate([old, new.astype(old.dtype)], axis=1), count, old.shape[1], axis=1)
+
+    conv = jax.lax.dynamic_slice_in_dim(seen.conv, count, past.conv.shape[1], axis=1)
+    return Past(last(past.key, seen.key), last(past.value, seen.value), last(past.index, index), conv)
+
+
+def _turn(params, turn: Turn, tokens, counts, context, *, config: ModelConfig) -> tuple[Turn, Step]:
+    """Tokens of a turn against its past and the context."""
+    batch, length = tokens.shape
+    place = jnp.arange(length)[None, :]
+    real = place < counts[:, None]
+    index = turn.start + turn.filled[:, None] + place
+    output = forward(params, config, tokens, Sight(index, jnp.where(real, 0, -1)), turn.past, context)
+    past = [
+        _write(layer_past, seen, turn.filled, jnp.where(real, index, -1), layer.window if layer.reach == LOCAL else 0, counts)
+        for layer_past, seen, layer in zip(turn.past, output.seen, config.layers, strict=True)
+    ]
+    rows = jnp.arange(batch)
+    last = output.hidden[rows, counts - 1]
+    found = [_at_last(seen.found, counts - 1, batch, length) for seen in output.seen if seen.found is not None]
+    none = jnp.zeros((batch, 0, config.heads, 1))
+    where, weight = (jnp.stack(column, axis=1) for column in zip(*found, strict=True)) if found else (none.astype(int), none)
+    return Turn(past, turn.filled + counts, turn.start), Step(logits(params, last), where, weight)
+
+
+def _write(past: Past, seen: Seen, filled, index, offset: int, counts) -> Past:
+    """Put the new tokens behind those that the turn holds; padding is written as empty and overwritten next time."""
+    rows = jnp.arange(index.shape[0])[:, None]
+    slot = offset + filled[:, None] + jnp.arange(index.shape[1])[None, :]
+    put = lambda old, new: old.at[rows, slot].set(new.astype(old.dtype), mode="drop")  # noqa: E731
+    taps = past.conv.shape[1]
+    conv = seen.conv[rows, counts[:, None] + jnp.arange(taps)[None, :]]
+    return Past(put(past.key, seen.key), put(past.value, seen.value), put(past.index, index), conv)
+
+
+def _at_last(found, last, batch: int, length: int) -> tuple[jax.Array, jax.Array]:
+    """What each head found at each row's last real token: [B, H, E] twice, from [B * K, T * G, E]."""
+    rows = jnp.arange(batch)
+
+    def pick(x):
+        heads = x.shape[0] // batch
+        x = x.reshape(batch, heads, length, -1, x.shape[-1])[rows, :, last]
+        return x.reshape(batch, -1, x.shape[-1])
+
+    return pick(found.index), pick(found.weight)

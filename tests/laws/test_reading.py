@@ -1,0 +1,157 @@
+"""Reading in chunks, then answering, equals one forward pass over everything; saved equals never closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pollux.base.errors import ContextError
+from pollux.base.weights import initial
+from pollux.engine.context import ReadContext
+from pollux.engine.engine import Engine
+from pollux.engine.request import Sampling
+from pollux.engine.runner import Runner
+from pollux.kernels.attention import Sight
+from pollux.media.segment import Document, Text
+from pollux.model.sizes import family
+from pollux.model.transformer import forward, logits, weight_table
+from pollux.tokens.vocabulary import shipped
+
+# every chunk of the context is selected, and no test input outgrows the reading window: retrieval then sees all that a dense pass sees
+CONFIG = replace(family()["tiny"], vocab_size=8192, reading_window=64, selected=1024)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Runner:
+    return Runner(initial(weight_table(CONFIG), 0), CONFIG, "test")
+
+
+def stream(length: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(32, 8192, length).astype(np.int32)
+
+
+def full(runner: Runner, ids: np.ndarray) -> np.ndarray:
+    """Logits after the last token, from one pass."""
+    sight = Sight(jnp.arange(ids.size)[None], jnp.zeros((1, ids.size), jnp.int32))
+    output = forward(runner.params, CONFIG, jnp.asarray(ids)[None], sight)
+    return np.asarray(logits(runner.params, output.hidden)[0, -1])
+
+
+def read(runner: Runner, ids: np.ndarray, cuts: list[int]) -> ReadContext:
+    from pollux.tokens.template import own
+
+    context = runner.empty()
+    for start, stop in zip([0, *cuts], [*cuts, ids.size], strict=True):
+        runner.read(context, start, ids[start:stop])
+    context.extend(own(ids))
+    return context
+
+
+def turn(runner: Runner, context: ReadContext, rows: list[np.ndarray], pieces: list[list[int]]) -> np.ndarray:
+    """Logits after feeding each row's tokens in pieces: a prompt, then one by one."""
+    shared = runner.device_context(context)
+    state = runner.start_turn(context, len(rows), 64)
+    for piece in range(len(pieces[0])):
+        counts = np.array([row[piece] for row in pieces], np.int32)
+        tokens = np.zeros((len(rows), 32 if piece == 0 else 1), np.int32)
+        for i, row in enumerate(rows):
+            at = sum(pieces[i][:piece])
+            tokens[i, : counts[i]] = row[at : at + counts[i]]
+        state, step = runner.step(state, tokens, counts, shared)
+    return np.asarray(step.logits)
+
+
+def assert_close(a: np.ndarray, b: np.ndarray) -> None:
+    """bf16 products differ in the last bits between shapes; the logits' spread is about 1."""
+    np.testing.assert_allclose(a, b, atol=0.04)
+    assert np.argmax(a) == np.argmax(b) or np.sort(b)[-1] - np.sort(b)[-2] < 0.04
+
+
+@pytest.mark.parametrize("cuts", [[], [17], [30, 31, 60]])
+def test_prefill_and_decode_equal_one_forward_pass(runner, cuts):
+    ids = stream(100)
+    context = read(runner, ids[:64], cuts)
+    assert_close(turn(runner, context, [ids[64:]], [[20, *[1] * 16]])[0], full(runner, ids))
+
+
+def test_without_context_a_turn_is_a_forward_pass(runner):
+    ids = stream(30)
+    assert_close(turn(runner, runner.empty(), [ids], [[30]])[0], full(runner, ids))
+
+
+def test_questions_in_a_batch_equal_questions_alone(runner):
+    ids = stream(90)
+    context = read(runner, ids[:50], [])
+    rows, pieces = [ids[50:70], ids[60:90]], [[15, 1, 1], [28, 1, 1]]
+    together = turn(runner, context, rows, pieces)
+    for i in range(2):
+        assert_close(together[i], turn(runner, context, [rows[i]], [pieces[i]])[0])
+        assert_close(together[i], full(runner, np.concatenate([ids[:50], rows[i][: sum(pieces[i])]])))
+
+
+def test_a_position_millions_of_tokens_in_is_read_as_exactly_as_the_first(runner):
+    ids = stream(60)
+    near, far = runner.empty(), runner.empty()
+    runner.read(near, 0, ids)
+    runner.read(far, 0, ids[:1])
+    # a window of other tokens lies between, so that only relative positions can matter to the local layer
+    base = 10_000_001
+    far = runner.empty()
+    past = {name: x for name, x in far.tails.items()}
+    far.tails = past
+    tokens = np.zeros((1, runner.chunk), np.int32)
+    tokens[0, :60] = ids
+    from pollux.engine.runner import _past_of
+
+    a, _ = runner._read(runner.params, tokens, np.int32(0), np.int32(60), _past_of(near.__class__("", {}, past), CONFIG))
+    b, _ = runner._read(runner.params, tokens, np.int32(base), np.int32(60), _past_of(near.__class__("", {}, past), CONFIG))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(np.asarray(x.conv), np.asarray(y.conv))
+
+
+def documents() -> list[Document]:
+    text = "".join(f"Line {i} says that the colour of box {i * 7} is {'red' if i % 2 else 'green'}.\n" for i in range(60))
+    return [Document("notes.txt", (Text("notes.txt", text),))]
+
+
+def test_a_saved_context_reopened_answers_as_if_never_closed(runner, tmp_path):
+    engine = Engine(runner, shipped())
+    context = engine.read(documents())
+    sampling = Sampling(limit=8)
+    before = engine.answer(context, ["What colour is box 14?"], sampling)
+    context.save(tmp_path / "notes.pollux")
+    again = ReadContext.load(tmp_path / "notes.pollux", "test")
+    assert engine.answer(again, ["What colour is box 14?"], sampling) == before
+    engine.remember(again, "What colour is box 14?", before[0])
+    engine.remember(context, "What colour is box 14?", before[0])
+    assert engine.answer(again, ["And box 21?"], sampling) == engine.answer(context, ["And box 21?"], sampling)
+
+
+def test_a_context_of_other_weights_is_refused(runner, tmp_path):
+    read(runner, stream(10), []).save(tmp_path / "c")
+    with pytest.raises(ContextError, match="other weights"):
+        ReadContext.load(tmp_path / "c", "different")
+
+
+@pytest.mark.parametrize("where", [0.02, 0.3, 0.6, 0.9, 0.999])
+def test_a_damaged_context_is_refused(runner, tmp_path, where):
+    path = tmp_path / "c"
+    read(runner, stream(40), []).save(path)
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * where)] ^= 0x20
+    path.write_bytes(data)
+    with pytest.raises(ContextError):
+        ReadContext.load(path, "test")
+
+
+def test_a_cut_context_is_refused(runner, tmp_path):
+    path = tmp_path / "c"
+    read(runner, stream(40), []).save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ContextError):
+        ReadContext.load(path, "test")
+    with pytest.raises(ContextError, match="no saved context"):
+        ReadContext.load(tmp_path / "none", "test")
