@@ -59,8 +59,9 @@ class States:
         try:
             found = self._manager.restore(step, args=args).state
         except (ValueError, KeyError, FileNotFoundError) as error:
+            why = str(error).split("\n")[0]  # Orbax goes on for pages
             raise CheckpointError(
-                f"the training state of step {step} does not fit this model: {error}", "train into another folder with --out"
+                f"the training state of step {step} does not fit this run: {why}", "train into another folder with --out"
             ) from error
         return jax.tree.unflatten(tree, [found[f"{i:05}"] for i in range(len(leaves))])
 

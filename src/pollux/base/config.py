@@ -33,7 +33,7 @@ def tune_allocator() -> bool:
         return False
     libc = ctypes.CDLL(None)
     # one arena: those of other threads hold at most 64 MB, and glibc maps what does not fit, whatever _MMAP_MAX says
-    settings = ((_MMAP_MAX, 0), (_ARENA_MAX, 1), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 256 << 20))
+    settings = ((_MMAP_MAX, 0), (_ARENA_MAX, 1), (_TRIM_THRESHOLD, -1), (_TOP_PAD, 256 << 20))
     done = all([libc.mallopt(name, value) for name, value in settings])
     log.info("allocator: freed memory is kept in the process (POLLUX_KEEP_ALLOCATOR=1 switches this off)")
     return bool(done)

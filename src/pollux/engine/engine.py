@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from pollux.base.checkpoint import fingerprint, load_weights
-from pollux.base.errors import ConfigError
+from pollux.base.errors import CheckpointError, ConfigError
+from pollux.base.weights import Tree, abstract, flatten
 from pollux.engine.context import ReadContext
 from pollux.engine.evidence import gather, passages
 from pollux.engine.request import Answer, Event, Sampling
@@ -21,6 +22,7 @@ from pollux.engine.runner import Runner, Turn
 from pollux.engine.sampler import choose
 from pollux.media.segment import Document
 from pollux.model.sizes import LayerSpec, ModelConfig
+from pollux.model.transformer import weight_table
 from pollux.tokens import template
 from pollux.tokens.stream import Stream
 from pollux.tokens.vocabulary import END, SPECIAL, Vocabulary, shipped
@@ -33,11 +35,27 @@ MOST_ROWS = 32
 Progress = Callable[[int, int], None]
 
 
-def config_from(about: dict) -> ModelConfig:
-    """The model that a weights file says it is."""
-    fields = dict(about["model"])
-    fields["layers"] = tuple(LayerSpec(**layer) for layer in fields["layers"])
-    return ModelConfig(**fields)
+def config_from(about: dict, path: Path) -> ModelConfig:
+    """The model that a weights file says it is. Raises CheckpointError when it does not say."""
+    try:
+        fields = dict(about["model"])
+        fields["layers"] = tuple(LayerSpec(**layer) for layer in fields["layers"])
+        return ModelConfig(**fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} does not say which model it is: {error!r}", "train it again with this version") from error
+
+
+def _check(params: Tree, config: ModelConfig, vocabulary: Vocabulary, path: Path) -> None:
+    """Every weight is there, in its shape, and there is one for every token."""
+    wanted = {name: row.shape for name, row in flatten(abstract(weight_table(config))).items()}
+    found = {name: x.shape for name, x in flatten(params).items()}
+    if wrong := sorted(name for name in wanted | found if wanted.get(name) != found.get(name)):
+        raise CheckpointError(f"{path} does not hold the weights that it names: {wrong[0]}", "fetch or train it again")
+    if vocabulary.size != config.vocab_size:
+        raise CheckpointError(
+            f"{path} was made for {config.vocab_size:,} tokens, and the vocabulary has {vocabulary.size:,}",
+            "put the vocabulary that it was trained with beside it, as vocabulary.json",
+        )
 
 
 class Engine:
@@ -48,13 +66,19 @@ class Engine:
 
     @classmethod
     def load(cls, path: Path, vocabulary: Vocabulary | None = None) -> Engine:
-        """Open a weights file. Raises CheckpointError when it is not sound."""
+        """Open a weights file. Raises CheckpointError when it is not sound, or made for another vocabulary."""
         params, about = load_weights(path)
-        return cls(Runner(params, config_from(about), fingerprint(path)), vocabulary or shipped())
+        vocabulary = vocabulary or shipped()
+        config = config_from(about, path)
+        _check(params, config, vocabulary, path)
+        return cls(Runner(params, config, fingerprint(path)), vocabulary)
 
-    def read(self, documents: Sequence[Document], progress: Progress | None = None) -> ReadContext:
-        """Read documents into a new context. ``progress(done, total)`` is called with tokens after each chunk."""
-        context = self.runner.empty()
+    def read(
+        self, documents: Sequence[Document], progress: Progress | None = None, context: ReadContext | None = None
+    ) -> ReadContext:
+        """Read documents into a new context, or after what ``context`` holds, which changes. ``progress(done, total)`` is called
+        with tokens after each chunk."""
+        context = self.runner.empty() if context is None else context
         segments = [segment for document in documents for segment in document.segments]
         self._read(context, template.documents(self.vocabulary, list(documents)), segments, progress)
         return context
@@ -78,7 +102,7 @@ class Engine:
         Raises:
             ConfigError: when a question is empty or longer than `LONGEST_QUESTION` tokens.
         """
-        prompts = [self._prompt(question) for question in questions]
+        prompts = [self.prompt(question) for question in questions]
         shared = self.runner.device_context(context)
         for start in range(0, len(prompts), MOST_ROWS):
             yield from self._ask_batch(context, shared, prompts[start : start + MOST_ROWS], start, sampling)
@@ -88,7 +112,8 @@ class Engine:
         done = {event.row: event.answer for event in self.ask(context, questions, sampling) if event.answer}
         return [done[row] for row in range(len(questions))]
 
-    def _prompt(self, question: str) -> np.ndarray:
+    def prompt(self, question: str) -> np.ndarray:
+        """A question's tokens, int32 [T]. Raises ConfigError as `ask` does."""
         if not question.strip():
             raise ConfigError("the question is empty", "say what you want to know")
         ids = template.question(self.vocabulary, question)

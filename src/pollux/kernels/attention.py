@@ -65,8 +65,9 @@ def attend(q_NMD: jax.Array, k_NSD: jax.Array, v_NSD: jax.Array, seen_NTS: jax.A
     """softmax(q k^T) v with scores kept only while they are needed: the backward pass makes them again (arXiv 2205.14135)."""
     s_NMS = _scores(q_NMD, k_NSD, seen_NTS)
     top_NM = s_NMS.max(-1)
-    p_NMS = jnp.exp(s_NMS - top_NM[..., None])
-    total_NM = p_NMS.sum(-1)
+    # in bf16 before the sum: the weights then add up as they are used, and no float32 copy of them is written out
+    p_NMS = jnp.exp(s_NMS - top_NM[..., None]).astype(jnp.bfloat16)
+    total_NM = p_NMS.astype(jnp.float32).sum(-1)
     return Partial(dot(p_NMS, v_NSD, (1, 0)) / total_NM[..., None], top_NM + jnp.log(total_NM))
 
 
@@ -77,10 +78,10 @@ def _attend_forward(q, k, v, seen):
 
 def _attend_backward(saved, grad: Partial):
     q, k, v, seen, part = saved
-    p_NMS = jnp.exp(_scores(q, k, seen) - part.lse[..., None])
+    p_NMS = jnp.exp(_scores(q, k, seen) - part.lse[..., None]).astype(jnp.bfloat16)
     dp_NMS = dot(grad.out, v, (1, 1))
     shift_NM = grad.lse - jnp.sum(grad.out * part.out, -1)
-    ds_NMS = p_NMS * (dp_NMS + shift_NM[..., None])
+    ds_NMS = (p_NMS * (dp_NMS + shift_NM[..., None])).astype(jnp.bfloat16)
     return dot(ds_NMS, k, (1, 0)), dot(ds_NMS, q, (0, 0)), dot(p_NMS, grad.out, (0, 0)), None
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from pollux.kernels.products import product
+from pollux.kernels.products import gated, product
 
 
 def expert_feed_forward(x_ND, expert_NA, weight_NA, gate_EDF, up_EDF, down_EFD, *, grouped: bool | None = None):
@@ -36,16 +36,16 @@ def _ragged(x_ND, expert_NA, weight_NA, gate, up, down):
         x.astype(jnp.bfloat16), w.astype(jnp.bfloat16), sizes_E.astype(jnp.int32), preferred_element_type=jnp.float32
     )
     rows = x_ND[order_R // a]
-    out_RD = dot(jax.nn.silu(dot(rows, gate)) * dot(rows, up), down)
+    out_RD = dot(gated(dot(rows, jnp.concatenate([gate, up], axis=-1))), down)
     here_R = expert_NA.reshape(-1)[order_R] < experts
     weighed = jnp.where(here_R[:, None], out_RD * weight_NA.reshape(-1)[order_R, None], 0.0)
     return jnp.zeros_like(x_ND).at[order_R // a].add(weighed)
 
 
 def block_size(assignments: int, experts: int) -> int:
-    """Tokens per block: large enough for a good product, small enough that padding (half a block per expert) stays small."""
-    mean = max(1, assignments // experts)
-    return min(256, max(8, 1 << (mean // 2).bit_length() - 1 if mean > 1 else 8))
+    """Tokens per block, a power of two: large enough for a good product (on two cores 131 GFLOP/s at 256 tokens, 257 at 512), and at
+    most a quarter of an expert's mean load, so that padding (half a block per expert) stays small."""
+    return min(512, max(8, 1 << max(assignments // experts // 4, 1).bit_length() - 1))
 
 
 def _blocked(x_ND, expert_NA, weight_NA, gate, up, down):
@@ -55,7 +55,7 @@ def _blocked(x_ND, expert_NA, weight_NA, gate, up, down):
     slot_NA, owner_J, token_S, free_S = _lay_out(expert_NA, experts, size, blocks)
     x_JPD = _spread(x_ND, slot_NA, token_S, free_S).reshape(blocks, size, -1)
     dot = lambda x, w: product(x, _pick(w, owner_J))  # noqa: E731
-    y_JPD = dot(jax.nn.silu(dot(x_JPD, gate)) * dot(x_JPD, up), down)
+    y_JPD = dot(gated(dot(x_JPD, jnp.concatenate([gate, up], axis=-1))), down)
     return _collect(y_JPD.reshape(blocks * size, -1), weight_NA, slot_NA, token_S, free_S)
 
 

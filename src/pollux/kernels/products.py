@@ -5,6 +5,8 @@ Axis letters: M rows, K contracted, N columns.
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax.experimental.layout import Layout, with_layout_constraint
@@ -24,9 +26,14 @@ def _dot(a: jax.Array, b: jax.Array, contract: tuple[int, int]) -> jax.Array:
     return jax.lax.dot_general(a, b, dims, preferred_element_type=jnp.float32)
 
 
+@partial(jax.jit, static_argnums=2)
 def _dot_on_cpu(a: jax.Array, b: jax.Array, contract: tuple[int, int]) -> jax.Array:
     """XLA on CPU has a bf16 product for row-major operands contracted as (1, 0) or (1, 1). Anything else it widens to float32
-    (85 against 150 GFLOP/s), or refuses when run. So layouts are pinned, and a^T b transposes its smaller operand for real."""
+    (85 against 150 GFLOP/s), or refuses when run. So layouts are pinned, and a^T b transposes its smaller operand for real.
+
+    It is a program of its own because jax 0.10.2 leaves the layout of all outputs to XLA where one of them is pinned at the top
+    level, and then reads them wrongly: gradients of products would come out of a jit scrambled.
+    """
     if contract == (0, 0):
         if b.shape[-1] < a.shape[-1]:
             return jnp.swapaxes(_dot_on_cpu(b, a, (0, 0)), -1, -2)
@@ -62,6 +69,24 @@ def _backward(saved, g):
 
 
 product.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def gated(h: jax.Array) -> jax.Array:
+    """silu(gate) * up of h = [gate, up] side by side: float32 [..., 2F] -> bf16 [..., F], in one pass each way."""
+    gate, up = jnp.split(h, 2, axis=-1)
+    return (jax.nn.silu(gate) * up).astype(jnp.bfloat16)
+
+
+def _gated_backward(h, g):
+    gate, up = jnp.split(h.astype(jnp.float32), 2, axis=-1)
+    g, chance = g.astype(jnp.float32), jax.nn.sigmoid(gate)
+    d_gate = g * up * chance * (1 + gate * (1 - chance))
+    return (jnp.concatenate([d_gate, g * gate * chance], axis=-1),)
+
+
+# what the backward pass needs is kept in bf16, half the bytes: the products on either side round to bf16 anyway
+gated.defvjp(lambda h: (gated(h), h.astype(jnp.bfloat16)), _gated_backward)
 
 
 def linear(x: jax.Array, w: jax.Array) -> jax.Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from pollux.kernels.products import linear
+from pollux.kernels.products import gated, linear
 
 F32 = jnp.float32
 
@@ -48,4 +48,4 @@ def causal_conv(x_BTD: jax.Array, past_BCD: jax.Array, same_BTC: jax.Array, w_CD
 
 def feed_forward(x: jax.Array, w: dict[str, jax.Array]) -> jax.Array:
     """Gated feed-forward (arXiv 2002.05202, SwiGLU): x [..., D] -> [..., D]."""
-    return linear(jax.nn.silu(linear(x, w["gate"])) * linear(x, w["up"]), w["down"])
+    return linear(gated(linear(x, jnp.concatenate([w["gate"], w["up"]], axis=-1))), w["down"])

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pollux.data.source import Corpus
 from pollux.model.sizes import family
-from pollux.recipes.mixtures import recall_mixture
+from pollux.recipes.mixtures import BROAD, RECALL, recall_mixture
 from pollux.tokens.vocabulary import Vocabulary
 from pollux.train.loop import Run, Stage
 from pollux.train.optimizer import OptimizerConfig
@@ -23,6 +25,6 @@ def stages(mixture, plan: dict[int, int]) -> tuple[Stage, ...]:
 
 def laptop(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
     """3.0M parameters, of which a token meets 2.1M; rows grow from 256 to 2,048 tokens, as recall is learned fastest in short ones."""
-    plan = {256: 300, 512: 300, 1024: 400, 2048: 300}
-    mixture = recall_mixture(corpus, vocabulary, seed)
-    return Run("laptop", family()["laptop"], stages(mixture, plan), OptimizerConfig(), seed=seed)
+    broad, recall = (recall_mixture(corpus, vocabulary, seed, diet) for diet in (BROAD, RECALL))
+    plan = stages(broad, {256: 400}) + stages(recall, {512: 500, 1024: 300, 2048: 200})
+    return Run("laptop", family()["laptop"], plan, OptimizerConfig(), seed=seed)

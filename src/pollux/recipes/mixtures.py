@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 
 from pollux.data.mixture import Mixture, Source
 from pollux.data.source import Corpus
@@ -18,34 +19,64 @@ _CHARACTERS = 3.0
 _QUESTION = 28
 
 
-def recall_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int, scored: float = 0.25):
+@dataclass(frozen=True)
+class Diet:
+    """How often each source is drawn, how many of the facts that could be are asked for at least (a share), and the share of
+    positions that carry loss."""
+
+    weights: dict[str, float]
+    asked: float
+    scored: float
+
+
+BROAD = Diet(
+    {"facts": 4, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.3, "definitions": 0.8, "reading": 1.5, "cloze": 0.5,
+     "prose": 1.0, "code": 0.4}, asked=0.2, scored=0.25,
+)  # fmt: skip
+# Twice the questions per token, for when language is learned well enough and recall is not.
+RECALL = Diet(
+    {"facts": 5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5, "reading": 0.5, "cloze": 0.3,
+     "prose": 0.3, "code": 0.15}, asked=0.5, scored=0.125,
+)  # fmt: skip
+
+
+def recall_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int, diet: Diet = BROAD):
     """A function from row length (tokens) to the mixture for it: mostly facts in running text, with many questions each (with one
     question per row nothing is learned for millions of tokens), then cloze, code, reading and plain text."""
+
     reading = Reading(corpus.pairs, seed=seed) if corpus.pairs else None
-    code = [source for _, source in corpus.code]
 
     @cache
     def make(length: int) -> Mixture:
-        asked = max(3, min(24, length // 50))
-        longest = int((length - asked * _QUESTION) * _CHARACTERS)
-        facts = {"seed": seed, "questions": (min(2, asked), asked)}
-        sources = [
-            Source("facts", 4, Recall(corpus.prose, characters=(250, longest), share=(0.15, 0.7), **facts)),
-            Source("sparse facts", 2, Recall(corpus.prose, characters=(longest // 2, longest), share=(0.02, 0.2), **facts)),
-            Source("listed facts", 0.7, Recall(corpus.prose, characters=(200, longest * 2 // 3), share=(1, 1), **facts)),
-            Source("cloze", 0.5, Cloze(corpus.prose, seed=seed)),
-            Source("prose", 1.0, texts=corpus.prose),
-        ]
-        if reading is not None and len(reading):
-            sources.append(Source("reading", 1.5, reading))
-        if code:
-            size = {"characters": (min(500, longest), longest), "seed": seed}
-            sources.append(Source("facts in code", 0.3, Recall(code, characters=(300, longest), share=(0.15, 0.5), **facts)))
-            sources.append(Source("definitions", 0.8, Definitions(corpus.code, questions=(1, max(2, min(10, length // 100))), **size)))
-            sources.append(Source("code", 0.4, texts=code))
-        return Mixture(tuple(sources), vocabulary, seed, scored)
+        found = _sources(corpus, reading, length, seed, diet.asked)
+        sources = (Source(name, diet.weights[name], **kind) for name, kind in found.items())
+        return Mixture(tuple(sources), vocabulary, seed, diet.scored)
 
     return make
+
+
+def _sources(corpus: Corpus, reading: Reading | None, length: int, seed: int, asked: float) -> dict[str, dict]:
+    """What the corpus allows: name -> a task, or texts, for rows of ``length`` tokens."""
+    most = max(3, min(40, length // 50))
+    longest = int((length - most * _QUESTION) * _CHARACTERS)
+    shared = {"seed": seed, "questions": (max(2, int(most * asked)), most)}
+    facts = partial(Recall, corpus.prose, **shared)
+    sources = {
+        "facts": {"task": facts(characters=(250, longest), share=(0.15, 0.7))},
+        "sparse facts": {"task": facts(characters=(longest // 2, longest), share=(0.02, 0.2))},
+        "listed facts": {"task": facts(characters=(200, longest * 2 // 3), share=(1, 1))},
+        "cloze": {"task": Cloze(corpus.prose, seed=seed)},
+        "prose": {"texts": corpus.prose},
+    }
+    if reading is not None and len(reading):
+        sources["reading"] = {"task": reading}
+    if corpus.code:
+        code = [source for _, source in corpus.code]
+        size = {"characters": (min(500, longest), longest), "questions": (1, max(2, min(10, length // 100)))}
+        sources["facts in code"] = {"task": Recall(code, characters=(300, longest), share=(0.15, 0.5), **shared)}
+        sources["definitions"] = {"task": Definitions(corpus.code, seed=seed, **size)}
+        sources["code"] = {"texts": code}
+    return sources
 
 
 def text_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from pollux.base.checkpoint import States, save_weights
 from pollux.base.errors import TrainingError
 from pollux.base.mesh import make_mesh, shardings, spec
-from pollux.base.weights import Tree, initial
+from pollux.base.weights import Tree, flatten, initial, path_name
 from pollux.data.mixture import Mixture
 from pollux.model.experts import rebalance
 from pollux.model.sizes import ModelConfig
@@ -103,8 +104,22 @@ def start(run: Run, mesh: jax.sharding.Mesh) -> State:
     """The state before the first step, every weight made where it lives."""
     table = weight_table(run.model)
     optimizer = make_optimizer(run.optimizer, table, run.steps)
-    params = jax.jit(lambda: initial(table, run.seed), out_shardings=shardings(table, mesh))()
-    return State(params, jax.jit(optimizer.init)(params), jnp.zeros((), jnp.int32))
+    placed = shardings(table, mesh)
+    params = jax.jit(lambda: initial(table, run.seed), out_shardings=placed)()
+    memory = _like_weights(jax.eval_shape(optimizer.init, params), placed, mesh)
+    return State(params, jax.jit(optimizer.init, out_shardings=memory)(params), jnp.zeros((), jnp.int32))
+
+
+def _like_weights(memory: Any, placed: Tree, mesh: jax.sharding.Mesh) -> Any:
+    """Shardings of an optimiser's memory: what mirrors a weight lives where the weight does, anything else everywhere. Left to
+    itself XLA puts all of it, being zeros, whole on every device; and the second step, which finds it split, compiles again."""
+    where, everywhere = flatten(placed), NamedSharding(mesh, PartitionSpec())
+
+    def one(path: tuple, _: Any) -> NamedSharding:
+        keys = list(takewhile(lambda step: isinstance(step, jax.tree_util.DictKey), reversed(path)))
+        return where.get(path_name(tuple(reversed(keys))), everywhere)
+
+    return jax.tree_util.tree_map_with_path(one, memory)
 
 
 def train(run: Run, folder: Path, progress: Progress, *, stop_after: int | None = None) -> Path:

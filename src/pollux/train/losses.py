@@ -18,8 +18,8 @@ from pollux.model.sizes import ModelConfig
 from pollux.model.transformer import forward
 from pollux.tokens.stream import Batch
 
-# Rows of logits made at once: 256 x 8,192 floats are 8 MB, near the last-level cache; all of them would be written out and read back.
-ROWS = 256
+# Rows of logits made at once: 512 x 8,192 floats are 16 MB, near the last-level cache; all of them would be written out and read back.
+ROWS = 512
 
 
 class Scores(NamedTuple):
@@ -63,8 +63,9 @@ def _cross_entropy_forward(h_NW, embedding_VW, target_N, weight_N):
         d_RV = (p_RV * (weight_R / total_R)[:, None] - jnp.where(hit_RV, weight_R[:, None], 0.0)).astype(jnp.bfloat16)
         return d_embedding_VW + dot(d_RV, h_RW, (0, 0)), (scores, dot(d_RV, embedding_VW, (1, 0)))
 
-    blocks = _blocks(h_NW), _blocks(target_N), _blocks(weight_N)
-    d_embedding, (scores, d_h) = jax.lax.scan(step, jnp.zeros_like(embedding_VW), blocks)
+    blocks = _blocks(h_NW.astype(jnp.bfloat16)), _blocks(target_N), _blocks(weight_N)
+    embedding_VW = embedding_VW.astype(jnp.bfloat16)
+    d_embedding, (scores, d_h) = jax.lax.scan(step, jnp.zeros(embedding_VW.shape, jnp.float32), blocks)
     scores = jax.tree.map(lambda x: x.reshape(-1), scores)
     return ((scores.nll * weight_N).sum(), scores), (d_h.reshape(h_NW.shape), d_embedding)
 

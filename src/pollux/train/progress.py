@@ -37,6 +37,8 @@ class Progress:
         rows = [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
         rows = [row for row in rows if row["step"] < first]
         self._tokens = rows[-1]["tokens"] if rows else 0
+        if first:
+            log.info("going on from step %d of %d, saved in %s", first, run.steps, self.path.parent)
         self.path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         self._file = self.path.open("a")
         self._time = time.monotonic()
@@ -72,12 +74,14 @@ class Progress:
 
 
 def _bar():
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     return Bar(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"),
         TextColumn("answers {task.fields[right]:.1%}"), TextColumn("{task.fields[rate]:,.0f} tokens/s"), TimeRemainingColumn(),
+        console=Console(stderr=True),
     )  # fmt: skip
 
 

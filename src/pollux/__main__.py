@@ -1,0 +1,7 @@
+"""``python -m pollux``: the same as ``pollux``."""
+
+import sys
+
+from pollux.cli import main
+
+sys.exit(main())

@@ -1,0 +1,88 @@
+"""What every command shares: how its arguments are parsed, and how things are printed."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from textwrap import dedent
+from typing import NoReturn
+
+from pollux.media.segment import Place, Problem
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=28)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with examples, where options may stand between files, and whose errors look like all others."""
+
+    def __init__(self, prog: str, description: str = "", examples: str = "", **rest) -> None:
+        lines = "\n".join(f"  {line}" for line in dedent(examples).strip().splitlines())
+        rest |= {"epilog": f"examples:\n{lines}" if lines else None, "formatter_class": _formatter}
+        super().__init__(prog=prog, description=dedent(description).strip(), allow_abbrev=False, **rest)
+        self._mixing = False
+
+    def parse_known_args(self, args=None, namespace=None):
+        if self._mixing or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True  # what follows calls this method again
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
+
+    def error(self, message: str) -> NoReturn:
+        raise SystemExit(fail(message, f"see {self.prog} --help", status=2))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Text that cannot steer a terminal or break a line: control characters other than ``keep`` are spelt out."""
+    return _CONTROL.sub(lambda m: m[0] if m[0] in keep else m[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def fail(message: str, hint: str = "", *, status: int = 1, kind: str = "error") -> int:
+    """Print an error (or a warning) on stderr; returns the exit status."""
+    sys.stdout.flush()
+    hint = f"\n\nhint: {printable(hint)}" if hint else ""
+    print(f"{kind}: {printable(message)}{hint}", file=sys.stderr)
+    return status
+
+
+def report(problems: Iterable[Problem]) -> None:
+    """Print what went wrong with files, each as one message."""
+    for problem in problems:
+        fail(problem.message, problem.hint, kind=problem.severity)
+
+
+def where(place: Place) -> str:
+    """A place as one line: ``book.txt:1234 [chars 61-74]  "…"``."""
+    line = f":{place.line}" if place.page is None and place.line else ""
+    page = f" page {place.page}" + (f" line {place.line}" if place.line else "") if place.page is not None else ""
+    return f'{printable(place.path)}{line}{page} [chars {place.start}-{place.end}]  "{printable(place.snippet)}"'
+
+
+@contextmanager
+def reading_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on stderr while something is read; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task) -> Text:
+            return Text(f"{task.speed:,.0f} tokens/s" if task.speed else "")
+
+    shown = "{task.completed:,.0f} of {task.total:,.0f} tokens"
+    columns = (TextColumn("reading"), BarColumn(), TextColumn(shown), Speed(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=0)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,60 @@
+"""Likelihood of texts under a model.
+
+Axis letters: B rows, T tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pollux.base.weights import Tree
+from pollux.kernels.attention import Sight
+from pollux.model.sizes import ModelConfig
+from pollux.model.transformer import forward, logits
+from pollux.tokens.template import plain
+from pollux.tokens.vocabulary import PAD, Vocabulary
+
+
+def bits_per_byte(params: Tree, config: ModelConfig, vocabulary: Vocabulary, texts: Iterable[str], length: int = 2048) -> dict:
+    """Next-token loss over texts cut into rows of ``length`` tokens, each row predicted from nothing but itself.
+
+    Returns bits_per_byte, nats_per_token, tokens and bytes. Every byte counts, every row's first token too (it is predicted from
+    the label that begins a document), so that vocabularies of any size compare.
+    """
+    score = jax.jit(partial(_nats, config=config))
+    nats = tokens = size = 0
+    for text in texts:
+        size += len(text.encode("utf-8", "surrogateescape"))
+        for row, first in _rows(vocabulary, text, length):
+            nats += float(score(params, row[None], np.int32(first)))
+            tokens += int((row[first:] != PAD).sum())
+    return {"bits_per_byte": nats / math.log(2) / size, "nats_per_token": nats / tokens, "tokens": tokens, "bytes": size}
+
+
+def _rows(vocabulary: Vocabulary, text: str, length: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Rows [T + 1] that all begin with an empty label, and where the text's own tokens begin in each."""
+    label = plain(vocabulary, "").ids
+    ids = vocabulary.encode(text)
+    room = length - label.size
+    for start in range(0, ids.size, room):
+        row = np.full(length, PAD, np.int32)
+        part = np.concatenate([label, ids[start : start + room]])
+        row[: part.size] = part
+        yield row, label.size
+
+
+def _nats(params: Tree, row_BT: jax.Array, first: jax.Array, *, config: ModelConfig) -> jax.Array:
+    """Summed negative log-likelihood of the tokens from ``first`` on, padding left out."""
+    place = jnp.arange(row_BT.shape[1])[None, :]
+    sight = Sight(place, jnp.where(row_BT == PAD, -1, 0))
+    hidden = forward(params, config, row_BT, sight).hidden[:, :-1]
+    target = row_BT[:, 1:]
+    log_p = jax.nn.log_softmax(logits(params, hidden))
+    nll = -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
+    return jnp.where((place[:, 1:] >= first) & (target != PAD), nll, 0.0).sum()

@@ -1,0 +1,56 @@
+"""Outcomes as counts with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from pollux.eval.run import Outcome
+
+_Z = 1.959964  # two-sided 95%
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A mean score over n questions with its 95% Wilson interval (exact for 0/1 scores, conservative for scores between)."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.mean:.1%} [{self.low:.1%}, {self.high:.1%}], n={self.n}"
+
+
+def wilson(mean: float, n: int) -> tuple[float, float]:
+    """The 95% Wilson score interval of a rate seen n times (E. B. Wilson, 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    middle = (mean + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * math.sqrt(mean * (1 - mean) / n + _Z**2 / (4 * n**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def rate(name: str, scores: Sequence[float]) -> Rate:
+    mean = fmean(scores) if scores else 0.0
+    return Rate(name, mean, *wilson(mean, len(scores)), len(scores))
+
+
+def rates(outcomes: Sequence[Outcome]) -> list[Rate]:
+    """Each score over all questions, and the citations over those answered exactly."""
+    names = sorted({name for outcome in outcomes for name in outcome.scores})
+    out = [rate(name, [o.scores[name] for o in outcomes if name in o.scores]) for name in names]
+    right = [o.scores["cited"] for o in outcomes if o.scores["exact"] == 1 and "cited" in o.scores]
+    return out + ([rate("cited when right", right)] if right else [])
+
+
+def by_kind(outcomes: Sequence[Outcome]) -> dict[str, Rate]:
+    """Exactness per kind of question, worst first."""
+    kinds: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        kinds.setdefault(outcome.kind, []).append(outcome.scores["exact"])
+    return {row.name: row for row in sorted((rate(k, s) for k, s in kinds.items()), key=lambda r: r.mean)}

@@ -1,0 +1,98 @@
+"""Retrieval with everything kept is dense attention; with little kept it finds what was planted."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pollux.kernels import attention, retrieval
+from pollux.kernels.attention import merge
+from pollux.kernels.retrieval import KEY_BLOCK, chunk_scores
+
+HEADS, ROWS, DEPTH, CHUNK = 2, 5, 16, 8
+
+
+retrieve = jax.jit(retrieval.retrieve, static_argnums=(4, 5))
+attend = jax.jit(attention.attend)
+
+
+def context(size, length, seed=0):
+    """Queries, and a context of ``length`` tokens in arrays of ``size``. What stands past the length is large on purpose."""
+    rng = np.random.default_rng(seed)
+    make = lambda *shape: np.asarray(rng.normal(size=shape), jnp.bfloat16)  # noqa: E731
+    key, value = make(HEADS, size, DEPTH), make(HEADS, size, DEPTH)
+    key[:, length:], value[:, length:] = 30, 30
+    return make(HEADS, ROWS, DEPTH).astype(np.float32), key, value
+
+
+def whole(q, key, value, length):
+    return attend(q, key, value, np.broadcast_to(np.arange(key.shape[1]) < length, (HEADS, ROWS, key.shape[1])))
+
+
+@pytest.mark.parametrize("length", [256, 203, 1])
+def test_every_chunk_kept_is_dense(length):
+    q, key, value = context(256, length)
+    part, found = retrieve(q, key, value, np.int32(length), CHUNK, 256 // CHUNK)
+    dense = whole(q, key, value, length)
+    np.testing.assert_allclose(part.lse, dense.lse, atol=1e-4)
+    np.testing.assert_allclose(part.out, dense.out, atol=2e-2)
+    scores = np.einsum("kmd,ksd->kms", q, key.astype(np.float32))
+    share = np.exp(np.where(np.arange(256) < length, scores, -np.inf) - dense.lse[..., None])
+    np.testing.assert_allclose(np.take_along_axis(share, np.asarray(found.index), axis=2), found.weight, atol=1e-4)
+    np.testing.assert_allclose(found.weight[..., 0], share.max(-1), atol=1e-4)
+
+
+@pytest.mark.parametrize("place", [0, 7, 8, 1001, KEY_BLOCK - 1, KEY_BLOCK, 2 * KEY_BLOCK + 77])
+def test_one_planted_key_is_found_and_named(place):
+    """At the edges of chunks and of blocks of keys, by the row that asks for it and in the head that holds it."""
+    size = 3 * KEY_BLOCK
+    q, key, value = context(size, size)
+    q[1, 2], key[1, place], value[1, place] = 3.0, 3.0, 5.0
+    part, found = retrieve(q, key, value, np.int32(size), CHUNK, 4)
+    assert found.index[1, 2, 0] == place and found.weight[1, 2, 0] > 0.99
+    np.testing.assert_allclose(part.out[1, 2], 5.0, atol=0.05)
+    assert not (found.index[0] == place).any()
+
+
+def test_few_chunks_are_attention_over_the_best_of_them():
+    q, key, value = context(256, 250)
+    kept = 3
+    part, _ = retrieve(q, key, value, np.int32(250), CHUNK, kept)
+    scores = np.einsum("kmd,ksd->kms", q, key.astype(np.float32))
+    best = np.where(np.arange(256) < 250, scores, -1e30).reshape(HEADS, ROWS, -1, CHUNK).max(-1)
+    np.testing.assert_allclose(chunk_scores(q, key, np.int32(250), CHUNK), best, atol=1e-4)
+    for h, m in np.ndindex(HEADS, ROWS):
+        chosen = np.argsort(-best[h, m])[:kept]
+        seen = np.isin(np.arange(256) // CHUNK, chosen) & (np.arange(256) < 250)
+        truth = attend(q[h : h + 1, m : m + 1], key[h : h + 1], value[h : h + 1], seen[None, None])
+        np.testing.assert_allclose(part.lse[h, m], truth.lse[0, 0], atol=1e-4)
+        np.testing.assert_allclose(part.out[h, m], truth.out[0, 0], atol=2e-2)
+
+
+def test_nothing_read_weighs_nothing():
+    q, key, value = context(64, 0)
+    part, found = retrieve(q, key, value, np.int32(0), CHUNK, 4)
+    assert (part.lse < -1e29).all() and np.isfinite(part.out).all()
+    turn = whole(*context(64, 64, seed=1), 64)
+    both = merge(turn, part)
+    assert (both.out == turn.out).all() and (both.lse == turn.lse).all()
+    assert (found.weight * np.exp(part.lse - both.lse)[..., None] == 0).all()
+
+
+@pytest.mark.parametrize(("length", "room"), [(300, 4 * KEY_BLOCK), (KEY_BLOCK + 9, 2 * KEY_BLOCK)])
+def test_spare_room_changes_nothing(length, room):
+    least = -(-length // CHUNK) * CHUNK if length < KEY_BLOCK else 2 * KEY_BLOCK
+    q, key, value = context(least, length)
+    pad = lambda x: np.concatenate([x, np.full((HEADS, room - least, DEPTH), 30, x.dtype)], axis=1)  # noqa: E731
+    small, large = (retrieve(q, k, v, np.int32(length), CHUNK, 6) for k, v in ((key, value), (pad(key), pad(value))))
+    for a, b in zip(jax.tree.leaves(small), jax.tree.leaves(large), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_more_rows_than_a_batch_of_rows():
+    """Rows are gathered in batches; the last one may be short."""
+    q, key, value = context(64, 64)
+    many = np.tile(q, (1, 29, 1))  # 2 heads of 145 rows: no multiple of the batch
+    part, _ = retrieve(many, key, value, np.int32(64), CHUNK, 2)
+    single, _ = retrieve(q, key, value, np.int32(64), CHUNK, 2)
+    np.testing.assert_allclose(part.out, np.tile(single.out, (1, 29, 1)), atol=1e-5)

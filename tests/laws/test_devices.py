@@ -1,0 +1,93 @@
+"""One device = eight devices: a training step gives the same numbers however the mesh splits it, and weights really are split."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from pollux.base.mesh import make_mesh
+from pollux.base.weights import flatten
+from pollux.model.sizes import RETRIEVAL, LayerSpec, family
+from pollux.model.transformer import weight_table
+from pollux.tokens.stream import Batch
+from pollux.train.loop import Run, Stage, _placer, make_step, start
+from pollux.train.optimizer import OptimizerConfig, make_optimizer
+
+SPARSE = LayerSpec(window=16, hidden=32, experts=4, shared=1)
+CONFIG = replace(family()["tiny"], layers=(SPARSE, LayerSpec(reach=RETRIEVAL, hidden=64, parallel=True)))
+OPTIMIZER = OptimizerConfig(warmup=1)
+RNG = np.random.default_rng(0)
+ROWS, LENGTH, SCORED = 8, 32, 8
+TOKENS = RNG.integers(0, 512, (ROWS, LENGTH)).astype(np.int32)
+SEGMENT = np.repeat(np.where(np.arange(LENGTH) < 13, 0, np.where(np.arange(LENGTH) < 29, 1, -1))[None], ROWS, 0).astype(np.int32)
+INDEX = np.where(SEGMENT == 1, np.arange(LENGTH) - 13, np.arange(LENGTH)).astype(np.int32)
+WHERE = np.sort(RNG.permuted(np.repeat(np.arange(12)[None], ROWS, 0), axis=1)[:, :SCORED], 1).astype(np.int32)
+BATCH = Batch(
+    TOKENS, INDEX, SEGMENT, WHERE, np.take_along_axis(TOKENS, WHERE + 1, 1), np.full(WHERE.shape, 0.3, np.float32), WHERE % 2 == 0
+)  # fmt: skip
+
+# some weights, and how a device's part of each is smaller than the whole
+MESHES = {
+    "data=8": ({"data": 8}, {}),
+    "data=2 tensor=4": (
+        {"data": 2, "tensor": 4},
+        {"embedding": (4, 1), "layers.0.attention.query": (1, 4), "layers.1.attention.out": (4, 1), "layers.0.attention.key": (1, 1),
+         "layers.1.feed_forward.down": (4, 1), "layers.0.feed_forward.shared.up": (1, 4), "layers.0.feed_forward.gate": (1, 1, 4)},
+    ),
+    "data=2 expert=4": (
+        {"data": 2, "expert": 4}, {"layers.0.feed_forward.gate": (4, 1, 1), "layers.0.feed_forward.down": (4, 1, 1), "embedding": (1, 1)}
+    ),
+    "data=2 sequence=2 tensor=2": ({"data": 2, "sequence": 2, "tensor": 2}, {"embedding": (2, 1), "layers.1.feed_forward.gate": (1, 2)}),
+}  # fmt: skip
+
+
+def one_step(sizes):
+    """The state before and after a step, the report, and the batch as it was placed."""
+    run = Run("test", CONFIG, (Stage(10, ROWS, LENGTH, None),), OPTIMIZER)
+    mesh = make_mesh(**sizes)
+    with jax.set_mesh(mesh):
+        state = start(run, mesh)
+        step = jax.jit(make_step(run, make_optimizer(OPTIMIZER, weight_table(CONFIG), run.steps)))
+        batch = jax.tree.map(_placer(), BATCH)
+        after, report = step(state, batch)
+        return state, after, jax.device_get(report), batch
+
+
+@pytest.fixture(scope="module")
+def alone():
+    before, after, report, _ = one_step({})
+    return flatten(jax.device_get(before.params)), jax.device_get(after), report
+
+
+def apart(a, b):
+    return np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-12)
+
+
+@pytest.mark.parametrize("name", MESHES)
+def test_a_step_gives_the_same_on_any_mesh(name, alone):
+    sizes, split = MESHES[name]
+    before, after, report, batch = one_step(sizes)
+    start_alone, after_alone, report_alone = alone
+    placed, moved = flatten(before.params), flatten(after.params)
+    assert {d for x in jax.tree.leaves(placed) for d in x.devices()} == set(jax.devices())
+
+    for weight, parts in split.items():
+        for x in (placed[weight], moved[weight]):  # a step leaves a weight where it was
+            assert tuple(n // m for n, m in zip(x.shape, x.addressable_shards[0].data.shape, strict=True)) == parts, weight
+    rows = ROWS // (sizes["data"] * sizes.get("expert", 1))
+    assert all(shard.data.shape[0] == rows for x in batch for shard in x.addressable_shards)
+
+    assert all((np.asarray(placed[n]) == x).all() for n, x in start_alone.items())
+    for field in ("loss", "text", "answer"):
+        np.testing.assert_allclose(getattr(report, field), getattr(report_alone, field), rtol=1e-3)
+    np.testing.assert_allclose(report.loads[0].share, report_alone.loads[0].share, atol=0.005)
+    # the optimiser's memory is the gradient: tight. An update is the gradient made orthogonal, which raises what was small in it.
+    # a memory of nearly zero (a bias without gradient) has no direction to compare
+    memory, memory_alone = (jax.tree.leaves(jax.device_get(x.optimizer)) for x in (after, after_alone))
+    for a, b in zip(memory, memory_alone, strict=True):
+        assert a.shape == b.shape and (np.linalg.norm(b) < 1e-6 or apart(a, b) < 0.02)
+    for weight, x in flatten(after_alone.params).items():
+        moved_by, wanted = np.asarray(moved[weight]) - start_alone[weight], x - start_alone[weight]
+        assert np.linalg.norm(wanted) > 0, weight
+        assert apart(moved_by, wanted) < 0.1, (weight, apart(moved_by, wanted))

@@ -1,0 +1,71 @@
+"""Documents packed into one row give what each gives alone: the same hidden states and the same loss."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from pollux.base.weights import initial
+from pollux.kernels.attention import Sight
+from pollux.model.sizes import LayerSpec, RETRIEVAL, family
+from pollux.model.transformer import forward, weight_table
+from pollux.tokens.stream import Batch
+from pollux.train.losses import next_token
+
+LENGTHS = (19, 30, 15)
+PLAIN = LayerSpec(window=8, hidden=32)
+LAYERS = (PLAIN, replace(PLAIN, experts=4, shared=1), replace(PLAIN, reach=RETRIEVAL, parallel=True))
+CONFIG = replace(family()["tiny"], layers=LAYERS)
+RNG = np.random.default_rng(0)
+TEXTS = [RNG.integers(32, 512, n) for n in LENGTHS]
+SCORED = [np.sort(RNG.choice(n - 1, 4, replace=False)) for n in LENGTHS]
+
+
+def batch(rows, length):
+    """A batch whose rows hold the numbered documents, each scored at the same places wherever it stands."""
+    shape = len(rows), length
+    tokens, index, segment = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.full(shape, -1, np.int32)
+    where = []
+    for r, row in enumerate(rows):
+        at, places = 0, []
+        for number, document in enumerate(row):
+            span = slice(at, at + LENGTHS[document])
+            tokens[r, span], index[r, span], segment[r, span] = TEXTS[document], np.arange(LENGTHS[document]), number
+            places.append(SCORED[document] + at)
+            at = span.stop
+        where.append(np.concatenate(places))
+    where = np.array(where, np.int32)
+    target = np.take_along_axis(tokens, where + 1, 1)
+    weight = np.where(target % 2 == 0, 3.0, 0.5).astype(np.float32)
+    return Batch(tokens, index, segment, where, target, weight, target % 2 == 0)
+
+
+@jax.jit
+def run(params, given):
+    hidden = forward(params, CONFIG, given.tokens, Sight(given.index, given.segment)).hidden
+    return hidden, next_token(params, CONFIG, given)[1]
+
+
+def test_packed_is_separate():
+    params = initial(weight_table(CONFIG), 0)
+    packed, packed_report = run(params, batch([(0, 1, 2)], 72))  # the last 8 tokens are padding
+    alone, alone_report = run(params, batch([(0,), (1,), (2,)], 32))  # every row ends in padding
+    at = 0
+    for document, length in enumerate(LENGTHS):
+        one, other = packed[0, at : at + length], alone[document, :length]
+        apart = np.linalg.norm(one - other, axis=-1) / np.linalg.norm(other, axis=-1)
+        assert apart.max() < 0.03, (document, apart)
+        at += length
+    for name in ("loss", "text", "answer", "right"):
+        np.testing.assert_allclose(getattr(packed_report, name), getattr(alone_report, name), rtol=5e-3)
+    np.testing.assert_allclose(packed_report.loads[1].share, alone_report.loads[1].share, atol=0.02)
+
+
+def test_a_token_of_a_neighbour_changes_nothing_at_all():
+    params = initial(weight_table(CONFIG), 0)
+    given = batch([(0, 1, 2)], 72)
+    other = given.tokens.copy()
+    other[0, 5], other[0, 70] = 77, 99  # in the first document, and in the padding
+    before, after = run(params, given)[0], run(params, given._replace(tokens=other))[0]
+    real = slice(LENGTHS[0], sum(LENGTHS))
+    assert (before[0, real] == after[0, real]).all() and (before[0, 5:19] != after[0, 5:19]).any()

@@ -1,0 +1,275 @@
+"""The commands as a user runs them: each in a process of its own, on a tiny model whose weights are random."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src"
+# Random weights end a greedy answer at once; drawn almost evenly from all tokens, they say something.
+DRAW = ("--temperature", "20", "--seed", "3", "--max-tokens", "6")
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory) -> dict[str, str]:
+    flags = {"PYTHONPATH": str(SOURCE), "PYTHONUTF8": "1", "JAX_PLATFORMS": "cpu"}
+    quick = {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"}
+    rest = {name: value for name, value in os.environ.items() if name != "POLLUX_DEBUG"}
+    return rest | flags | quick | {"POLLUX_CACHE": str(tmp_path_factory.mktemp("cache"))}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """Weights of the smallest size, as they come from the seed."""
+    from pollux.base.checkpoint import save_weights
+    from pollux.base.weights import initial
+    from pollux.model.sizes import family
+    from pollux.model.transformer import weight_table
+
+    config = replace(family()["tiny"], vocab_size=8192)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_weights(path, initial(weight_table(config), 0), {"model": asdict(config), "run": "test", "step": 0})
+    return path
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory) -> Path:
+    """A folder to read, two of its files in a folder of their own."""
+    folder = tmp_path_factory.mktemp("shelf")
+    (folder / "inner").mkdir()
+    (folder / "note.txt").write_text("The harbour master is called Silas. He has a dog.\nIt barks.\n" * 3)
+    (folder / "inner" / "a.py").write_text("def budget(year):\n    return year * 12\n")
+    (folder / "inner" / "b.md").write_text("# Heading\n\nA paragraph about budgets.\n")
+    (folder / "bad\x1b[31m.bin").write_bytes(bytes(range(256)) * 8)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pollux(env, shelf):
+    """Run a command in the folder; gives its exit status, stdout and stderr. No command may show a traceback."""
+
+    def run(*words: str | Path, stdin: str | bytes = b"", within: float = 120) -> tuple[int, str, str]:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        command = [sys.executable, "-m", "pollux", *map(str, words)]
+        done = subprocess.run(command, input=data, capture_output=True, env=env, cwd=shelf, timeout=within)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert "Traceback" not in err, err
+        return done.returncode, out, err
+
+    return run
+
+
+def is_error(result: tuple[int, str, str], status: int, *parts: str) -> bool:
+    """Whether a result is one error in the house's form, nothing on stdout, that says these things."""
+    code, out, err = result
+    form = err.startswith("error: ") and "\n\nhint: " in err
+    assert (code, out, form) == (status, "", True) and all(part in err for part in parts), result
+    return True
+
+
+class TestStart:
+    def test_import_is_light_and_names_resolve(self, env):
+        code = (
+            "import sys, pollux; heavy = {'jax', 'numpy', 'rich', 'tokenizers'} & set(sys.modules); assert not heavy, heavy;"
+            "from pollux.cli import parser; parser().format_help(); heavy &= set(sys.modules); assert not heavy, heavy;"
+            "[getattr(pollux, name) for name in pollux.__all__]; assert 'jax' in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], env=env, check=True, timeout=120)
+
+    def test_help_is_instant(self, pollux):
+        best = 9.0
+        for _ in range(3):
+            start = time.monotonic()
+            status, out, err = pollux("--help")
+            best = min(best, time.monotonic() - start)
+            assert status == 0 and "pollux ask book.txt" in out and not err
+        assert best < 0.3
+
+    def test_every_command_has_help_with_examples(self, capsys):
+        from pollux.cli import main
+
+        for words in (["ask"], ["chat"], ["train"], ["info"], ["doctor"], ["tokenizer"], ["tokenizer", "count"]):
+            with pytest.raises(SystemExit) as stop:
+                main([*words, "--help"])
+            out = capsys.readouterr().out
+            assert stop.value.code == 0 and f"examples:\n  pollux {words[0]}" in out
+
+    def test_train_help_lists_recipes(self, capsys):
+        from pollux.cli import main
+        from pollux.recipes.registry import RECIPES
+
+        with pytest.raises(SystemExit):
+            main(["train", "--help"])
+        out = capsys.readouterr().out
+        assert all(recipe.summary in out for recipe in RECIPES.values())
+
+    def test_usage_errors(self, pollux):
+        assert is_error(pollux(), 2, "COMMAND")
+        assert is_error(pollux("ask"), 2, "no question")
+        assert is_error(pollux("ask", "note.txt"), 2, "note.txt, is a file", "pollux ask --help")
+        assert is_error(pollux("ask", "note.txt", " "), 2, "empty")
+        assert is_error(pollux("info", "--length", "long"), 2, "128k")
+        assert is_error(pollux("train", "nothing", "--data", "."), 2, "laptop")
+        assert is_error(pollux("train", "laptop", "--data", ".", "--mesh", "cores=2"), 2, "tensor")
+        assert is_error(pollux("chat", "-"), 2, "standard input")
+
+
+class TestAsk:
+    def test_files_folders_patterns_and_stdin(self, pollux, model):
+        words = ("inner", "*.txt", "-", "missing.txt", "What is it?", "--json", "--model", model, *DRAW)
+        status, out, err = pollux("ask", *words, stdin="Piped text about a bell.")
+        told = json.loads(out)
+        assert status == 0 and err.startswith("error: there is no file missing.txt") and err.count("error:") == 1
+        assert told["question"] == "What is it?" and told["answer"] and told["reason"] in ("end", "limit")
+        assert told["tokens_read"] > 80 and told["tokens_reopened"] == 0 and told["seconds_answering"] > 0
+        places = {"path", "line", "page", "start", "end", "snippet", "share"}
+        assert told["evidence"] and all(set(found) == places and 0 < found["share"] <= 1 for found in told["evidence"])
+        assert all(found["path"] in ("note.txt", "inner/a.py", "inner/b.md", "-") for found in told["evidence"])
+
+    def test_one_answer_with_its_places(self, pollux, model):
+        status, out, err = pollux("ask", "--model", model, "note.txt", *DRAW, "Who is it?")
+        answer, *places = out.splitlines()
+        assert status == 0 and answer and 1 <= len(places) <= 3
+        assert all(line.startswith("  note.txt:") and " [chars " in line and line.endswith('"') for line in places)
+        assert err.startswith("read ") and "tokens/s" in err and "answered in" in err and err.count("\n") == 1
+
+    def test_saved_context_is_reopened_and_added_to(self, pollux, model, tmp_path):
+        saved, asked = tmp_path / "deep" / "c.ctx", ("-q", "Who?", "-q", "What\x1b[2J?", "--model", model, *DRAW)
+        first = pollux("ask", "note.txt", "--save", saved, *asked)
+        again = pollux("ask", "--context", saved, *asked)
+        assert first[0] == again[0] == 0
+        assert first[1] == again[1] and "Who?" in first[1] and r"What\x1b[2J?" in first[1]
+        assert "reopened" in again[2] and "read 0 tokens" in again[2]
+        more = json.loads(pollux("ask", "inner", "--context", saved, "Who?", "--json", "--model", model)[1])
+        assert more["tokens_reopened"] > 0 and more["tokens_read"] > 0
+
+    def test_wrong_files_and_models(self, pollux, model, tmp_path):
+        assert is_error(pollux("ask", "nope.txt", "bad\x1b[31m.bin", "Who?", "--model", model), 1, "nope.txt", r"bad\x1b[31m.bin", "nothing")
+        assert is_error(pollux("ask", "note.txt", "Who?", "--model", "no-such"), 1, "no model no-such")
+        assert is_error(pollux("ask", "note.txt", "Who?", "--model", "note.txt"), 1, "note.txt is not a sound")
+        assert is_error(pollux("ask", "note.txt", "Who?", "--model", model, "--context", "none.ctx"), 1, "no saved context")
+        assert is_error(pollux("ask", "Who?", "--top-p", "3", "--model", model), 1, "top-p")
+        assert is_error(pollux("ask", "Who?", "--save", "note.txt/x.ctx", "--model", model), 1, "note.txt")
+        cut = tmp_path / "cut.safetensors"
+        cut.write_bytes(model.read_bytes()[:-100])
+        assert is_error(pollux("ask", "Who?", "--model", cut), 1, "cut.safetensors")
+
+    def test_the_reader_of_the_output_goes_away(self, env, shelf, model):
+        words = [sys.executable, "-m", "pollux", "ask", "note.txt", "Who?", "--model", str(model), *DRAW, "--max-tokens", "64"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=shelf) as process:
+            process.stdout.read(1)
+            process.stdout.close()
+            err = process.stderr.read().decode()
+            assert process.wait(60) == 141 and "Traceback" not in err and "Broken" not in err and "Exception" not in err
+
+    @pytest.mark.parametrize("after", [0.3, 4.0])
+    def test_ctrl_c(self, env, shelf, model, tmp_path, after):
+        """While things are loaded, and while a long file is read."""
+        long = tmp_path / "long.txt"
+        long.write_text("The bell rang twice, and nobody came down to the gate. " * 40_000)
+        words = [sys.executable, "-m", "pollux", "ask", str(long), "Who?", "--model", str(model)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=shelf) as process:
+            time.sleep(after)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err) == (130, b"", b"interrupted\n")
+
+
+def test_chat(pollux, model, tmp_path):
+    lines = ["Who is it?", "/files", "/evidence", "/what", f"/save {tmp_path / 'talk.ctx'}", "/reset", "Who is it?", "/quit", "never"]
+    status, out, err = pollux("chat", "note.txt", "--model", model, *DRAW, stdin="\n".join(lines))
+    answer = out.split("\n  note.txt:")[0]
+    assert status == 0 and out.count(answer) == 2, "after /reset the same question has the same answer"
+    assert "\n  note.txt\n" in out and "%  note.txt:" in out
+    assert "error: unknown command /what" in err and "saved to" in err and (tmp_path / "talk.ctx").exists()
+
+
+def test_tokenizer(pollux, tmp_path):
+    data = "A line of  text, 1907\n\tand ü".encode() + b"\xff\x00\n"
+    status, ids, _ = pollux("tokenizer", "encode", stdin=data)
+    assert status == 0 and ids.count("\n") == 1
+    raw = pollux("tokenizer", "encode", "-", stdin=data)[1]
+    assert raw == ids
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("the cat sat on the mat and the dog sat on the cat\n" * 20)
+    made = tmp_path / "v.json"
+    assert pollux("tokenizer", "train", "--data", tmp_path / "data", "--size", "300", "--out", made)[:2] == (
+        0, f"300 tokens of 1 documents: {made}\n",
+    )  # fmt: skip
+    status, out, _ = pollux("tokenizer", "count", "note.txt", "inner", "--vocabulary", made)
+    assert status == 0 and [line.split()[1] for line in out.splitlines()] == ["note.txt", "inner/a.py", "inner/b.md", "together"]
+    assert is_error(pollux("tokenizer", "decode", stdin="5 x"), 1, "'x'")
+    assert is_error(pollux("tokenizer", "encode", "nope.txt"), 1, "nope.txt")
+
+
+def test_tokenizer_gives_every_byte_back(env):
+    data = bytes(range(256)) + "ü日本\r\n  x".encode()
+    run = lambda verb, given: subprocess.run(  # noqa: E731
+        [sys.executable, "-m", "pollux", "tokenizer", verb], input=given, capture_output=True, env=env, check=True
+    ).stdout
+    assert run("decode", run("encode", data)) == data
+
+
+def test_info(pollux, model):
+    status, out, err = pollux("info", "--model", model, "--length", "1M")
+    assert status == 0 and not err
+    assert "cpu:0" in out and "recipe test, 0 steps" in out and "648,524 parameters" in out
+    # one retrieval layer, one key-value head of 32, keys and values, 2 bytes
+    assert "keys and values, 128 bytes a token" in out and "1,000,000 tokens take about" in out
+    assert "ultra" in out and "nano-1               1.79B" in out
+
+
+def test_doctor(pollux, model):
+    status, out, _ = pollux("doctor", "--model", model)
+    assert status == 0 and "ok    answering" in out and "fail" not in out
+    status, out, _ = pollux("doctor", "--model", "no-such")
+    assert status == 1 and "fail  weights     there is no model no-such" in out and "ok    vocabulary" in out
+
+
+TINY_RUN = """
+import sys
+from pollux.recipes import registry
+
+def tiny(corpus, vocabulary, seed):
+    from dataclasses import replace
+    from pollux.data.mixture import Mixture, Source
+    from pollux.model.sizes import family
+    from pollux.train.loop import Run, Stage
+    mixture = lambda length: Mixture((Source("prose", 1.0, texts=corpus.prose),), vocabulary, seed, 1.0)
+    return Run("tiny", replace(family()["tiny"], vocab_size=vocabulary.size), (Stage(4, 2, 64, mixture),), seed=seed)
+
+registry.RECIPES["laptop"] = registry.Recipe("", tiny)
+from pollux.cli import main
+sys.exit(main())
+"""
+
+
+def test_train_stops_goes_on_and_is_asked(env, pollux, shelf, tmp_path, text):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text(text)
+    assert pollux("tokenizer", "train", "--data", tmp_path / "data", "--size", "400", "--out", tmp_path / "v.json")[0] == 0
+    words = ["train", "laptop", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--vocabulary", str(tmp_path / "v.json")]
+
+    def train(*more: str) -> tuple[str, str]:
+        command = [sys.executable, "-c", TINY_RUN, *words, *more]
+        done = subprocess.run(command, capture_output=True, env=env, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout, done.stderr
+
+    weights = tmp_path / "out" / "model.safetensors"
+    out, err = train("--steps", "2")
+    assert out == f"weights: {weights}\n" and f"pollux ask --model {weights}" in err and "absl" not in err
+    out, err = train()
+    assert "going on from step 2 of 4" in err
+    rows = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 1, 2, 3] and (tmp_path / "out" / "loss.png").exists()
+    status, out, _ = pollux("ask", "note.txt", "Who?", "--model", tmp_path / "out", "--json", *DRAW)
+    assert status == 0 and json.loads(out)["tokens_read"] > 0, "the vocabulary beside the weights is found"
