@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # a name may be there and not work (a pyenv shim): take the first that runs and is new enough
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .PHONY: ask test lint clean
 

@@ -12,7 +12,10 @@ FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_lev
 if "jax" not in sys.modules:
     os.environ["XLA_FLAGS"] = FLAGS
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ.setdefault("POLLUX_CACHE", tempfile.mkdtemp(prefix="pollux-tests-"))
+    cache = os.environ.setdefault("POLLUX_CACHE", tempfile.mkdtemp(prefix="pollux-tests-"))
+    # the same program made anew, as by a run that goes on, is compiled once
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{cache}/compiled"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +26,9 @@ def text() -> str:
     rng = Random(7)
     who, did = ["The porter", "A sailor", "My aunt", "The old clerk"], ["found", "lost", "sold", "painted"]
     what, where = ["a brass lamp", "the letter", "two keys", "his coat"], ["in the yard", "by the river", "at dawn"]
-    line = lambda: " ".join(rng.choice(x) for x in (who, did, what, where)) + f" on day {rng.randrange(100)}."  # noqa: E731
+    names = ["".join(rng.choice(["ka", "mo", "ri", "ten", "lu", "sa", "vel", "os"]) for _ in range(3)).title() for _ in range(150)]
+    end = lambda: f" with {rng.choice(names)} on day {rng.randrange(100)}."  # noqa: E731
+    line = lambda: " ".join(rng.choice(x) for x in (who, did, what, where)) + end()  # noqa: E731
     return "\n\n".join(" ".join(line() for _ in range(5)) for _ in range(150))
 
 

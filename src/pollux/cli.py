@@ -15,7 +15,6 @@ Data goes to stdout; progress, remarks and errors go to stderr. Modules import w
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import pollux
 from pollux.base.errors import PolluxError
+from pollux.commands.interrupt import leaving_at_once
 
 if TYPE_CHECKING:
     from pollux.commands.terminal import Parser
@@ -57,25 +57,25 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")
-    try:
-        args = parser().parse_args(argv)
-        status = args.run(args) or 0
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        return _quietly(141)
-    except KeyboardInterrupt as stop:
-        return _interrupted(stop)
-    except Exception as error:
-        if _was_interrupted(error):
-            return _interrupted(KeyboardInterrupt())
-        if os.environ.get("POLLUX_DEBUG"):
-            raise
-        from pollux.commands.terminal import fail
+    with leaving_at_once():
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="replace")
+        try:
+            args = parser().parse_args(argv)
+            status = args.run(args) or 0
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            return _quietly(141)
+        except KeyboardInterrupt as stop:
+            print("interrupted" + "".join(f"; {remark}" for remark in stop.args), file=sys.stderr)
+            return _quietly(130)
+        except Exception as error:
+            if os.environ.get("POLLUX_DEBUG"):
+                raise
+            from pollux.commands.terminal import fail
 
-        return fail(*_explain(error))
+            return fail(*_explain(error))
 
 
 def _explain(error: Exception) -> tuple[str, str]:
@@ -89,21 +89,6 @@ def _explain(error: Exception) -> tuple[str, str]:
         return f"{error.strerror}{name}", "check the path, its permissions and the disk's free space"
     what = str(error).strip().split("\n")[0]
     return f"unexpected {type(error).__name__}: {what}", "this is a bug in Pollux; POLLUX_DEBUG=1 shows where it happened"
-
-
-def _interrupted(stop: KeyboardInterrupt) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not break into the way out
-    print("interrupted" + "".join(f"; {remark}" for remark in stop.args), file=sys.stderr)
-    return _quietly(130)
-
-
-def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether an error came of Ctrl-C: libraries that are interrupted while they load raise errors of their own."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _quietly(status: int) -> int:

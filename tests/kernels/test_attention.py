@@ -8,8 +8,8 @@ import pytest
 from pollux.kernels import attention as kernels
 from pollux.kernels.attention import QUERY_BLOCK, Sight, fold_keys, fold_queries, merge, sees, unfold_queries
 
-# Scores are float32 sums of bf16 operands in every form; probabilities are rounded to bf16 before they meet the values.
-LSE, OUT = 1e-4, 2e-2
+# Scores are float32 sums of bf16 operands in every form; probabilities are rounded to bf16 before they are summed.
+LSE, OUT = 3e-3, 2e-2
 BATCH, KV, GROUP, DEPTH = 2, 2, 3, 16
 
 

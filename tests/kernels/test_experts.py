@@ -67,5 +67,5 @@ def test_blocks_are_a_power_of_two_and_not_much_larger_than_an_expert_share():
     for assigned in (1, 7, 64, 1000, 65_536):
         for experts in (1, 4, 64):
             size = block_size(assigned, experts)
-            assert 8 <= size <= 256 and size & (size - 1) == 0
+            assert 8 <= size <= 512 and size & (size - 1) == 0
             assert size <= max(8, assigned / experts)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pollux.kernels.products import dot, linear, product
+from pollux.kernels.products import dot, gated, linear, product
 
 
 def values(*shapes, seed=0):
@@ -62,3 +62,11 @@ def test_linear_also_of_a_single_row(lead):
     ours = with_gradients(linear, g)(x, w)
     rows = lambda y: y.reshape(-1, y.shape[-1])  # noqa: E731
     assert all(near(x, y) for x, y in zip(ours, (x @ w, g @ w.T, rows(x).T @ rows(g)), strict=True))
+
+
+def test_gated_is_silu_of_one_half_times_the_other_with_its_gradient():
+    h, g = values((3, 4, 16), (3, 4, 8))
+    silu = lambda h: jax.nn.silu(h[..., :8]) * h[..., 8:]  # noqa: E731
+    ours, theirs = (jax.jit(jax.value_and_grad(lambda h, f=f: (f(h) * g).sum()))(h) for f in (gated, silu))
+    assert near(gated(h).astype(np.float32), silu(h), 0.004) and near(ours[1], theirs[1], 0.004)
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=0.01)

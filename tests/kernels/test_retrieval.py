@@ -10,6 +10,8 @@ from pollux.kernels.attention import merge
 from pollux.kernels.retrieval import KEY_BLOCK, chunk_scores
 
 HEADS, ROWS, DEPTH, CHUNK = 2, 5, 16, 8
+# the dense form sums probabilities that are rounded to bf16
+LSE = 3e-3
 
 
 retrieve = jax.jit(retrieval.retrieve, static_argnums=(4, 5))
@@ -34,12 +36,12 @@ def test_every_chunk_kept_is_dense(length):
     q, key, value = context(256, length)
     part, found = retrieve(q, key, value, np.int32(length), CHUNK, 256 // CHUNK)
     dense = whole(q, key, value, length)
-    np.testing.assert_allclose(part.lse, dense.lse, atol=1e-4)
+    np.testing.assert_allclose(part.lse, dense.lse, atol=LSE)
     np.testing.assert_allclose(part.out, dense.out, atol=2e-2)
     scores = np.einsum("kmd,ksd->kms", q, key.astype(np.float32))
     share = np.exp(np.where(np.arange(256) < length, scores, -np.inf) - dense.lse[..., None])
-    np.testing.assert_allclose(np.take_along_axis(share, np.asarray(found.index), axis=2), found.weight, atol=1e-4)
-    np.testing.assert_allclose(found.weight[..., 0], share.max(-1), atol=1e-4)
+    np.testing.assert_allclose(np.take_along_axis(share, np.asarray(found.index), axis=2), found.weight, atol=LSE)
+    np.testing.assert_allclose(found.weight[..., 0], share.max(-1), atol=LSE)
 
 
 @pytest.mark.parametrize("place", [0, 7, 8, 1001, KEY_BLOCK - 1, KEY_BLOCK, 2 * KEY_BLOCK + 77])
@@ -65,7 +67,7 @@ def test_few_chunks_are_attention_over_the_best_of_them():
         chosen = np.argsort(-best[h, m])[:kept]
         seen = np.isin(np.arange(256) // CHUNK, chosen) & (np.arange(256) < 250)
         truth = attend(q[h : h + 1, m : m + 1], key[h : h + 1], value[h : h + 1], seen[None, None])
-        np.testing.assert_allclose(part.lse[h, m], truth.lse[0, 0], atol=1e-4)
+        np.testing.assert_allclose(part.lse[h, m], truth.lse[0, 0], atol=LSE)
         np.testing.assert_allclose(part.out[h, m], truth.out[0, 0], atol=2e-2)
 
 

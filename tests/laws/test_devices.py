@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 
 from pollux.base.mesh import make_mesh
 from pollux.base.weights import flatten
@@ -12,11 +13,11 @@ from pollux.model.sizes import RETRIEVAL, LayerSpec, family
 from pollux.model.transformer import weight_table
 from pollux.tokens.stream import Batch
 from pollux.train.loop import Run, Stage, _placer, make_step, start
-from pollux.train.optimizer import OptimizerConfig, make_optimizer
+from pollux.train.optimizer import OptimizerConfig, make_optimizer, orthogonalise
 
 SPARSE = LayerSpec(window=16, hidden=32, experts=4, shared=1)
 CONFIG = replace(family()["tiny"], layers=(SPARSE, LayerSpec(reach=RETRIEVAL, hidden=64, parallel=True)))
-OPTIMIZER = OptimizerConfig(warmup=1)
+OPTIMIZER = OptimizerConfig("adamw", warmup=1)  # Muon's own law is below: its steps take twice as long to compile
 RNG = np.random.default_rng(0)
 ROWS, LENGTH, SCORED = 8, 32, 8
 TOKENS = RNG.integers(0, 512, (ROWS, LENGTH)).astype(np.int32)
@@ -75,6 +76,12 @@ def test_a_step_gives_the_same_on_any_mesh(name, alone):
     for weight, parts in split.items():
         for x in (placed[weight], moved[weight]):  # a step leaves a weight where it was
             assert tuple(n // m for n, m in zip(x.shape, x.addressable_shards[0].data.shape, strict=True)) == parts, weight
+    memory = jax.tree_util.tree_leaves_with_path(before.optimizer)
+    mirrored = [(jax.tree_util.keystr(path), x) for path, x in memory if x.ndim > 1]
+    assert len(mirrored) > 20
+    for path, x in mirrored:  # what the optimiser remembers of a weight lives where the weight does, from the start
+        owner = max((n for n in placed if path.endswith("".join(f"['{key}']" for key in n.split(".")))), key=len)
+        assert x.sharding == placed[owner].sharding, path
     rows = ROWS // (sizes["data"] * sizes.get("expert", 1))
     assert all(shard.data.shape[0] == rows for x in batch for shard in x.addressable_shards)
 
@@ -82,12 +89,22 @@ def test_a_step_gives_the_same_on_any_mesh(name, alone):
     for field in ("loss", "text", "answer"):
         np.testing.assert_allclose(getattr(report, field), getattr(report_alone, field), rtol=1e-3)
     np.testing.assert_allclose(report.loads[0].share, report_alone.loads[0].share, atol=0.005)
-    # the optimiser's memory is the gradient: tight. An update is the gradient made orthogonal, which raises what was small in it.
-    # a memory of nearly zero (a bias without gradient) has no direction to compare
+    # The optimiser's memory is the gradient, and its square: tight. One of nearly zero (a bias has no gradient) has no direction to
+    # compare. The first update is the gradient's sign: one sign in a hundred may turn.
     memory, memory_alone = (jax.tree.leaves(jax.device_get(x.optimizer)) for x in (after, after_alone))
     for a, b in zip(memory, memory_alone, strict=True):
-        assert a.shape == b.shape and (np.linalg.norm(b) < 1e-6 or apart(a, b) < 0.02)
+        assert a.shape == b.shape and (np.linalg.norm(b) < 1e-9 or apart(a, b) < 0.03)
     for weight, x in flatten(after_alone.params).items():
         moved_by, wanted = np.asarray(moved[weight]) - start_alone[weight], x - start_alone[weight]
         assert np.linalg.norm(wanted) > 0, weight
-        assert apart(moved_by, wanted) < 0.1, (weight, apart(moved_by, wanted))
+        assert apart(moved_by, wanted) < 0.2, (weight, apart(moved_by, wanted))
+
+
+@pytest.mark.parametrize("axes", [("expert", None, "tensor"), ("expert", "tensor", None)])
+def test_muon_turns_a_split_matrix_as_it_turns_a_whole_one(axes):
+    x = RNG.normal(size=(2, 16, 64)).astype(np.float32)
+    whole = jax.jit(orthogonalise)(x)
+    mesh = make_mesh(expert=2, tensor=4)
+    with jax.set_mesh(mesh):
+        split = jax.jit(orthogonalise)(jax.device_put(x, NamedSharding(mesh, PartitionSpec(*axes))))
+    assert len(split.devices()) == 8 and apart(np.asarray(split), np.asarray(whole)) < 0.02

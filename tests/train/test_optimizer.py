@@ -86,8 +86,7 @@ def test_every_matrix_of_a_stack_is_turned_by_itself():
     grads = jax.tree.map(lambda p: 1e-4 * jnp.ones_like(p), params) | {"stack": 1e-4 * initial(TABLE, 1)["stack"]}
     update = jax.jit(lambda g: optimizer.update(g, optimizer.init(params), params)[0]["stack"])
     plain, scaled = update(grads), update(grads | {"stack": grads["stack"].at[0].multiply(50.0)})
-    np.testing.assert_allclose(plain, scaled, atol=2e-4)
-    assert jnp.abs(plain).max() > 5e-3
+    assert np.linalg.norm(plain - scaled) < 0.1 * np.linalg.norm(plain)
 
 
 def test_an_unknown_kind_is_refused():

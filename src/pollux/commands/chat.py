@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if tty:
         with suppress(ImportError):
             import readline  # noqa: F401  (gives `input` a history and line editing)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on, Ctrl-C stops an answer only
     Chat(session, chosen).talk(tty)
     return 0
 

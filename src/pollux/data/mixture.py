@@ -1,4 +1,4 @@
-"""Weighted sources, mixed by a seed: batch number n is a pure function of (seed, n), so a saved step number is the whole position."""
+"""Weighted sources, mixed by a seed: batch number n is a pure function of (seed, n), so a step number is the whole position."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def _row(draw: Draw, rng: Random, length: int) -> tuple[np.ndarray, ...]:
 
 
 def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int) -> tuple[np.ndarray, ...]:
-    """The positions that carry loss: where, target, weight, answer, [M] each. A position predicts the next token of its document."""
+    """The positions that carry loss: where, target, weight, answer, [M] each. A position predicts its document's next token."""
     tokens, _, segment, answer = row
     predicts = np.flatnonzero((segment[1:] == segment[:-1]) & (segment[1:] >= 0))
     order = np.random.default_rng(rng.getrandbits(64)).permutation(predicts)

@@ -18,7 +18,7 @@ _LEAST = 2000
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts by kind. ``code`` is (path, source) of files in which functions or classes are defined; ``pairs`` is (prompt, completion)."""
+    """Texts by kind. ``code``: (path, source) of files in which functions or classes are defined; ``pairs``: prompt, completion."""
 
     prose: Sequence[str]
     code: Sequence[tuple[str, str]]
@@ -26,8 +26,8 @@ class Corpus:
 
 
 def load(folders: Sequence[Path]) -> Corpus:
-    """Everything readable below the folders; files named ``*.jsonl``, ``.jsonl.xz`` or ``.jsonl.gz`` hold pairs, one per line, with keys
-    ``prompt`` and ``completion``.
+    """Everything readable below the folders; files named ``*.jsonl``, ``.jsonl.xz`` or ``.jsonl.gz`` hold pairs, one per line, with
+    keys ``prompt`` and ``completion``.
 
     Raises:
         ConfigError: when a folder is missing or no text of 2,000 characters is found.

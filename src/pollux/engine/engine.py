@@ -118,9 +118,8 @@ class Engine:
             raise ConfigError("the question is empty", "say what you want to know")
         ids = template.question(self.vocabulary, question)
         if ids.size > LONGEST_QUESTION:
-            raise ConfigError(
-                f"a question may have {LONGEST_QUESTION} tokens, this one has {ids.size}", "put long material into a file and name it"
-            )
+            message = f"a question may have {LONGEST_QUESTION} tokens, this one has {ids.size}"
+            raise ConfigError(message, "put long material into a file and name it")
         return ids
 
     def _ask_batch(self, context, shared, prompts: list[np.ndarray], first: int, sampling: Sampling) -> Iterator[Event]:

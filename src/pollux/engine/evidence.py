@@ -29,7 +29,7 @@ def gather(looks: list[tuple[np.ndarray, np.ndarray]]) -> Counter[int]:
 
 
 def passages(context: ReadContext, total: Counter[int], answer: str, most: int = 3) -> tuple[Evidence, ...]:
-    """The best passages, best first. Where the answer itself stands in a passage, its range is the answer's, else the peak token's."""
+    """The best passages, best first. Where the answer itself stands in a passage, its range is the answer's, else the peak's."""
     whole = sum(total.values())
     out: list[Evidence] = []
     left = Counter({place: share for place, share in total.items() if place < len(context)})
@@ -55,7 +55,7 @@ def _narrow(context: ReadContext, peak: int, answer: str):
     inside = np.flatnonzero(stream.segment[first : last + 1] == number) + first
     text, middle = context.segments[number].text, int(stream.start[peak])
     low, high = int(stream.start[inside[0]]), int(stream.end[inside[-1]])
-    found = [at for at in _occurrences(text[low : high + len(answer)], answer)] if answer else []
+    found = list(_occurrences(text[low : high + len(answer)], answer)) if answer else []
     if not found:
         return context.place(peak, peak)
     at = low + min(found, key=lambda at: abs(low + at - middle))

@@ -86,7 +86,7 @@ class Runner:
             return [None] * len(self.config.layers)
         size = capacity(length)
         put = lambda x: jnp.asarray(x[:, :size])  # noqa: E731
-        layers = [None if i not in context.stores else context.stores[i] for i in range(len(self.config.layers))]
+        layers = [context.stores.get(i) for i in range(len(self.config.layers))]
         return [s if s is None else Context(put(s.key), put(s.value), jnp.int32(length)) for s in layers]
 
     def start_turn(self, context: ReadContext, rows: int, room: int) -> Turn:

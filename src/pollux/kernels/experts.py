@@ -91,26 +91,32 @@ def _spread(x_ND, slot_NA, token_S, free_S):
 
 
 def _gather_slots(y_SD, slot_NA):
-    """Rows of y at each assignment's slot, zero for slots past the end: [N, A, D]."""
-    return jnp.take(y_SD, slot_NA, axis=0, mode="fill", fill_value=0)
+    """Rows of y at each assignment's slot: [N, A, D]. A slot past the end ("not here") gives some other row, to be weighed by zero."""
+    return jnp.take(y_SD, slot_NA, axis=0, mode="clip")
+
+
+def _here(slot_NA, free_S):
+    return (slot_NA < free_S.size).astype(jnp.float32)
 
 
 _spread.defvjp(
-    lambda x, slot, token, free: (_spread(x, slot, token, free), slot),
-    lambda slot, g: (_gather_slots(g, slot).astype(jnp.float32).sum(1), None, None, None),
+    lambda x, slot, token, free: (_spread(x, slot, token, free), (slot, free)),
+    lambda saved, g: (jnp.einsum("nad,na->nd", _gather_slots(g, saved[0]), _here(*saved)), None, None, None),
 )
 
 
 @jax.custom_vjp
 def _collect(y_SD, weight_NA, slot_NA, token_S, free_S):
-    return jnp.einsum("nad,na->nd", _gather_slots(y_SD, slot_NA), weight_NA)
+    return jnp.einsum("nad,na->nd", _gather_slots(y_SD, slot_NA), weight_NA * _here(slot_NA, free_S))
 
 
 def _collect_backward(saved, g_ND):
     y_SD, weight_NA, slot_NA, token_S, free_S = saved
     scale_S = jnp.where(free_S, 0.0, weight_NA.reshape(-1)[token_S])
-    dy_SD = g_ND[token_S // slot_NA.shape[1]] * scale_S[:, None]
-    return dy_SD, jnp.einsum("nad,nd->na", _gather_slots(y_SD, slot_NA), g_ND), None, None, None
+    g_SD = g_ND[token_S // slot_NA.shape[1]]
+    # in slots, where both rows are at hand, rather than by gathering y once more
+    d_weight_S = jnp.sum(y_SD * g_SD, axis=-1)
+    return g_SD * scale_S[:, None], _gather_slots(d_weight_S, slot_NA) * _here(slot_NA, free_S), None, None, None
 
 
 _collect.defvjp(lambda *args: (_collect(*args), args), _collect_backward)

@@ -68,7 +68,7 @@ def _timed(work: Callable, seconds: float) -> tuple:
         return None, "it is nested too deeply"
     except MemoryError:
         return None, "it takes too much memory"
-    except Exception as error:  # noqa: BLE001  whatever a damaged file makes pypdf do
+    except Exception as error:  # whatever a damaged file makes pypdf do
         return None, f"{type(error).__name__}: {error}"[:200]
 
 

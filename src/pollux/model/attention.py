@@ -69,9 +69,11 @@ def attention(
     if config.conv:
         x_BTW = causal_conv(x_BTW, past.conv, _same_document(sight, past, config.conv), w["conv"])
     split = lambda y, heads: y.reshape(batch, length, heads, config.head_dim)  # noqa: E731
-    q = rms_norm(split(linear(x_BTW, w["query"]), config.heads)) * (w["temperature"][:, None] * config.head_dim**-0.5)
-    k = rms_norm(split(linear(x_BTW, w["key"]), config.kv_heads))
-    v = split(linear(x_BTW, w["value"]), config.kv_heads)
+    # one product for all three: key and value of one head are too narrow to be fast alone
+    qkv = linear(x_BTW, jnp.concatenate([w["query"], w["key"], w["value"]], axis=-1))
+    q, k, v = jnp.split(qkv, [config.heads * config.head_dim, (config.heads + config.kv_heads) * config.head_dim], axis=-1)
+    q = rms_norm(split(q, config.heads)) * (w["temperature"][:, None] * config.head_dim**-0.5)
+    k, v = rms_norm(split(k, config.kv_heads)), split(v, config.kv_heads)
     if not window:
         q *= (jnp.log(_visible(sight, past, context) + 2.0) / 4.0)[:, :, None, None]
     part = _own(q, k, v, sight, past, window, config.rotary_base)

@@ -39,7 +39,9 @@ class Progress:
         self._tokens = rows[-1]["tokens"] if rows else 0
         if first:
             log.info("going on from step %d of %d, saved in %s", first, run.steps, self.path.parent)
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        part = self.path.with_suffix(".part")  # killed half-way through, the rows of the run so far are still there
+        part.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        part.replace(self.path)
         self._file = self.path.open("a")
         self._time = time.monotonic()
         if self._show:

@@ -1,0 +1,68 @@
+"""What the loop does when a batch is bad, when the loss runs away, and at the seams of stages."""
+
+import jax
+import numpy as np
+import pytest
+
+from pollux.base.checkpoint import States, load_weights
+from pollux.base.errors import TrainingError
+from pollux.base.mesh import make_mesh
+from pollux.base.weights import flatten
+from pollux.train.loop import Watch, read_metrics, start, train
+from pollux.train.progress import Progress
+from small_run import STEPS, small_run
+
+BAD = 5
+
+
+class Spoiled:
+    """A mixture one of whose batches has a loss that is not a number."""
+
+    def __init__(self, mixture):
+        self.mixture = mixture
+
+    def batch(self, number, rows, length):
+        batch = self.mixture.batch(number, rows, length)
+        return batch._replace(weight=batch.weight * np.nan) if number == BAD else batch
+
+
+def finite(tree):
+    return all(np.isfinite(x).all() for x in jax.tree.leaves(jax.device_get(tree)))
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_a_sound_state(tmp_path, vocabulary, text):
+    run = small_run(vocabulary, text, wrap=Spoiled)
+    with pytest.raises(TrainingError, match=rf"step {BAD}.*nan") as error:
+        train(run, tmp_path, Progress(tmp_path, show=False))
+    assert f"batch {BAD}" in error.value.hint
+    rows = read_metrics(tmp_path / "metrics.jsonl")
+    assert [row["step"] for row in rows] == list(range(BAD + 1)) and not np.isfinite(rows[-1]["loss"])
+
+    mesh = make_mesh()
+    states = States(tmp_path / "states")
+    with jax.set_mesh(mesh):
+        state = states.restore(states.latest(), start(run, mesh))
+        states.close()
+        assert finite(state) and int(state.step) > BAD
+        # it goes on past the bad batch; `stop_after` ends it early, with the weights as they are
+        path = train(run, tmp_path, Progress(tmp_path, show=False), stop_after=int(state.step) + 2)
+    weights, about = load_weights(path)
+    assert finite(weights) and about["step"] == int(state.step) + 2 and about["model"]["name"] == "tiny"
+    assert flatten(weights).keys() == flatten(state.params).keys()
+
+
+def test_every_step_has_its_stage(vocabulary, text):
+    run = small_run(vocabulary, text)
+    assert run.steps == STEPS
+    assert [run.stages.index(run.stage(n)) for n in (0, STEPS // 2 - 1)] == [0, 0]
+    assert run.stage(STEPS // 2) is run.stages[1] and run.stage(STEPS - 1) is run.stages[1]
+    with pytest.raises(IndexError):
+        run.stage(STEPS)
+
+
+def test_a_loss_that_runs_away_is_noticed_and_noise_is_not():
+    watch, rng = Watch(), np.random.default_rng(0)
+    assert not any(watch.wrong(float(3 + rng.normal())) for _ in range(500))
+    assert not watch.wrong(20.0)  # one bad batch
+    assert any(watch.wrong(8.0) for _ in range(200))
+    assert "nan" in Watch().wrong(float("nan")) and "inf" in Watch().wrong(float("inf"))
