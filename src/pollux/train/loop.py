@@ -107,7 +107,8 @@ def start(run: Run, mesh: jax.sharding.Mesh) -> State:
     placed = shardings(table, mesh)
     params = jax.jit(lambda: initial(table, run.seed), out_shardings=placed)()
     memory = _like_weights(jax.eval_shape(optimizer.init, params), placed, mesh)
-    return State(params, jax.jit(optimizer.init, out_shardings=memory)(params), jnp.zeros((), jnp.int32))
+    step = jax.device_put(jnp.zeros((), jnp.int32), NamedSharding(mesh, PartitionSpec()))
+    return State(params, jax.jit(optimizer.init, out_shardings=memory)(params), step)
 
 
 def _like_weights(memory: Any, placed: Tree, mesh: jax.sharding.Mesh) -> Any:
@@ -122,6 +123,14 @@ def _like_weights(memory: Any, placed: Tree, mesh: jax.sharding.Mesh) -> Any:
     return jax.tree_util.tree_map_with_path(one, memory)
 
 
+def compiled_step(run: Run, state: State) -> Callable[[State, Batch], tuple[State, Report]]:
+    """The step as a program that consumes the state it is given and leaves every array where it was: free to choose, XLA moves some,
+    and the next step, which finds them elsewhere, compiles again."""
+    step = make_step(run, make_optimizer(run.optimizer, weight_table(run.model), run.steps))
+    where = jax.tree.map(lambda x: x.sharding, state)
+    return jax.jit(step, donate_argnums=0, out_shardings=(where, None))
+
+
 def train(run: Run, folder: Path, progress: Progress, *, stop_after: int | None = None) -> Path:
     """Train, or go on training, in ``folder``; returns the path of the weights.
 
@@ -134,7 +143,7 @@ def train(run: Run, folder: Path, progress: Progress, *, stop_after: int | None 
     mesh = make_mesh(**run.mesh)
     with jax.set_mesh(mesh):
         state = start(run, mesh)
-        step_function = jax.jit(make_step(run, make_optimizer(run.optimizer, weight_table(run.model), run.steps)), donate_argnums=0)
+        step_function = compiled_step(run, state)
         states = States(folder / "states")
         if (latest := states.latest()) is not None:
             state = states.restore(latest, state)
