@@ -94,9 +94,10 @@ def main() -> None:
     args = parser.parse_args()
     if args.serve:
         return serve(args.serve)
+    pipe = subprocess.PIPE
     sides = {"pollux": sys.executable, "mixtral": args.python}
     workers = {
-        side: subprocess.Popen([python, __file__, "--serve", side], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        side: subprocess.Popen([python, __file__, "--serve", side], stdin=pipe, stdout=pipe, text=True, bufsize=1)
         for side, python in sides.items()
     }
     seconds: dict[str, list[float]] = {side: [] for side in sides}
@@ -110,8 +111,8 @@ def main() -> None:
     for side, worker in workers.items():
         worker.stdin.close()
         worker.wait()
-        rate = ROWS * LENGTH / median(seconds[side])
-        print(f"{side}: median {median(seconds[side]):.2f} s a step, {rate:,.0f} tokens/s, all {[round(s, 2) for s in seconds[side]]}")
+        middle, turns = median(seconds[side]), [round(s, 2) for s in seconds[side]]
+        print(f"{side}: median {middle:.2f} s a step, {ROWS * LENGTH / middle:,.0f} tokens/s, all {turns}")
     ratios = [m / p for p, m in zip(seconds["pollux"], seconds["mixtral"], strict=True)]
     print(f"ratio, turn by turn: median {median(ratios):.2f}, min {min(ratios):.2f}, max {max(ratios):.2f}")
 

@@ -1,4 +1,4 @@
-"""Experts against a dense twin, and Muon against AdamW: the same tokens in the same order, judged by bits per byte on unseen novels.
+"""Experts against a dense twin, and Muon against AdamW: the same tokens in order, judged by bits per byte on unseen novels.
 
     python benchmarks/twins.py --data novels/train --valid novels/valid --steps 300 --out runs/twins
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -85,13 +87,15 @@ class TestStart:
         subprocess.run([sys.executable, "-c", code], env=env, check=True, timeout=120)
 
     def test_help_is_instant(self, pollux):
-        best = 9.0
+        """Less than 0.3 s; counted in processor time, which a busy machine does not stretch."""
+        seconds = []
         for _ in range(3):
-            start = time.monotonic()
+            start = resource.getrusage(resource.RUSAGE_CHILDREN)
             status, out, err = pollux("--help")
-            best = min(best, time.monotonic() - start)
+            end = resource.getrusage(resource.RUSAGE_CHILDREN)
+            seconds.append(end.ru_utime - start.ru_utime + end.ru_stime - start.ru_stime)
             assert status == 0 and "pollux ask book.txt" in out and not err
-        assert best < 0.3
+        assert min(seconds) < 0.3
 
     def test_every_command_has_help_with_examples(self, capsys):
         from pollux.cli import main
@@ -202,6 +206,32 @@ def test_chat(pollux, model, tmp_path):
     assert status == 0 and out.count(answer) == 2, "after /reset the same question has the same answer"
     assert "\n  note.txt\n" in out and "%  note.txt:" in out
     assert "error: unknown command /what" in err and "saved to" in err and (tmp_path / "talk.ctx").exists()
+
+
+def test_chat_stops_an_answer_only(capsys):
+    """Ctrl-C between two tokens: what came is shown, nothing is remembered, and the next answer is whole."""
+    from pollux.commands.chat import Chat
+    from pollux.engine.context import ReadContext
+    from pollux.engine.request import Answer, Event, Sampling
+
+    class Engine:
+        remembered = ()
+
+        def ask(self, context, questions, sampling):
+            yield Event(0, "one ")
+            if questions == ["stop"]:
+                chat.interrupt(signal.SIGINT, None)
+            yield Event(0, "two", Answer("one two", (), (), "end"))
+
+        def remember(self, context, question, answer):
+            self.remembered += (question,)
+
+    engine = Engine()
+    chat = Chat(SimpleNamespace(engine=engine, context=ReadContext("weights", {}, {})), Sampling())
+    for question in ("first", "stop", "last"):
+        chat._turn(question)
+    out, err = capsys.readouterr()
+    assert out == "one two\none one two\n" and err == "\n(stopped)\n" and engine.remembered == ("first", "last")
 
 
 def test_tokenizer(pollux, tmp_path):

@@ -46,7 +46,7 @@ def test_rows_are_full_and_indices_restart(seed):
     batch = pack(draw, Random(seed), ROWS, LENGTH)
     for tokens, index, segment in zip(batch.tokens, batch.index, batch.segment, strict=True):
         real = segment >= 0
-        assert real.sum() > LENGTH - _LEAST and not real[np.argmin(real) :].any() or real.all()
+        assert (real.sum() > LENGTH - _LEAST and not real[np.argmin(real) :].any()) or real.all()
         assert (tokens[~real] == PAD).all() and (np.diff(segment[real]) >= 0).all() and segment[0] == 0
         starts = np.flatnonzero(np.diff(segment[real], prepend=-1))
         assert (np.diff(segment[starts]) == 1).all() and (index[starts] == 0).all()

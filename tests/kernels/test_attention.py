@@ -25,7 +25,7 @@ def mask(query: Sight, key: Sight, window):
     for i, j, k in np.ndindex(b, t, s):
         same = query.segment[i, j] == key.segment[i, k] >= 0
         distance = query.index[i, j] - key.index[i, k]
-        seen[i, j, k] = same and 0 <= distance and (window is None or distance < window)
+        seen[i, j, k] = same and distance >= 0 and (window is None or distance < window)
     return seen
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
-from pollux.model.sizes import LayerSpec, RETRIEVAL, family
+from pollux.model.sizes import RETRIEVAL, LayerSpec, family
 from pollux.model.transformer import forward, weight_table
 from pollux.tokens.stream import Batch
 from pollux.train.losses import next_token

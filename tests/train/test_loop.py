@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from small_run import STEPS, small_run
 
 from pollux.base.checkpoint import States, load_weights
 from pollux.base.errors import TrainingError
@@ -10,7 +11,6 @@ from pollux.base.mesh import make_mesh
 from pollux.base.weights import flatten
 from pollux.train.loop import Watch, read_metrics, start, train
 from pollux.train.progress import Progress
-from small_run import STEPS, small_run
 
 BAD = 5
 

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pollux.commands.ask import Session, add_reading, add_sampling, open_session
 from pollux.commands.terminal import Parser, fail, printable, where
 
 if TYPE_CHECKING:
-    from pollux.engine.request import Answer, Sampling
+    from pollux.engine.request import Answer, Event, Sampling
 
 _ABOUT = """
 Read files, then answer one question after another; earlier turns are remembered. Questions are lines of standard input.
@@ -54,22 +55,34 @@ def run(args: argparse.Namespace) -> int:
     if tty:
         with suppress(ImportError):
             import readline  # noqa: F401  (gives `input` a history and line editing)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on, Ctrl-C stops an answer only
-    Chat(session, chosen).talk(tty)
+    chat = Chat(session, chosen)
+    if tty:
+        signal.signal(signal.SIGINT, chat.interrupt)
+    chat.talk(tty)
     return 0
 
 
 class Chat:
-    """A conversation: the session, where it started, and the last answer."""
+    """A conversation: the session, where it started, and the last answer.
+
+    At a terminal Ctrl-C stops an answer, between two of its tokens: raised inside jax, KeyboardInterrupt may crash it.
+    """
 
     def __init__(self, session: Session, sampling: Sampling) -> None:
         self.session, self.sampling = session, sampling
         self.first = self._mark()
         self.last: Answer | None = None
+        self._at_prompt = self._stopped = False
+
+    def interrupt(self, number: int, frame: object) -> None:
+        """The handler of SIGINT."""
+        self._stopped = True
+        if self._at_prompt:
+            raise KeyboardInterrupt
 
     def talk(self, tty: bool) -> None:
         """Lines until the end of input or /quit."""
-        while (line := _line(tty)) is not None:
+        while (line := self._line(tty)) is not None:
             line = line.strip()
             if line == "/quit":
                 break
@@ -84,14 +97,21 @@ class Chat:
                 fail(str(error), getattr(error, "hint", ""))
 
     def _turn(self, question: str) -> None:
-        """Answer and remember; Ctrl-C stops both and leaves the conversation as it was."""
-        mark = self._mark()
+        """Answer and remember; an answer that is stopped is not remembered."""
+        self._stopped = False
         try:
-            self.last = stream(self.session.engine.ask(self.session.context, [question], self.sampling))
-            self.session.engine.remember(self.session.context, question, self.last)
+            events = self.session.engine.ask(self.session.context, [question], self.sampling)
+            self.last = stream(self._until_stopped(events))
         except KeyboardInterrupt:
-            self.session.context = mark
             print("\n(stopped)", file=sys.stderr)
+        else:
+            self.session.engine.remember(self.session.context, question, self.last)
+
+    def _until_stopped(self, events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            if self._stopped:
+                raise KeyboardInterrupt
+            yield event
 
     def _mark(self):
         """The context as it is now. Keys and values are shared: a context never looks past its own length."""
@@ -116,18 +136,18 @@ class Chat:
             fail(f"unknown command {name}" if name != "/save" else "/save needs a file name", "/help lists the commands")
         sys.stdout.flush()
 
-
-def _line(tty: bool) -> str | None:
-    """The next line of input, None at its end."""
-    while True:
-        try:
-            if tty:
-                return input("> ")
+    def _line(self, tty: bool) -> str | None:
+        """The next line of input, None at its end."""
+        if not tty:
             return sys.stdin.readline() or None
-        except EOFError:
-            print(file=sys.stderr)
-            return None
-        except KeyboardInterrupt:
-            if not tty:
-                raise
-            print("\n(/quit or Ctrl-D leaves)", file=sys.stderr)
+        while True:
+            self._at_prompt = True
+            try:
+                return input("> ")
+            except EOFError:
+                print(file=sys.stderr)
+                return None
+            except KeyboardInterrupt:
+                print("\n(/quit or Ctrl-D leaves)", file=sys.stderr)
+            finally:
+                self._at_prompt = False

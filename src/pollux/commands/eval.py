@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pollux.base.errors import ConfigError
 from pollux.commands.info import length
 from pollux.commands.terminal import Parser, fail
-from pollux.base.errors import ConfigError
 
 if TYPE_CHECKING:
     from pollux.data.source import Corpus
@@ -43,14 +43,15 @@ _CHARACTERS = 3.55
 def add(commands) -> None:
     parser: Parser = commands.add_parser("eval", help="measure a model", description=_ABOUT, examples=_EXAMPLES)
     parser.add_argument("task", choices=_TASKS, metavar="TASK", help="one of: " + ", ".join(_TASKS))
-    parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help="a folder of texts; may be repeated")
-    parser.add_argument("--model", default="base", help="a shipped model's name, a training folder or a weights file (default: base)")
-    parser.add_argument("--tokens", type=length, action="append", metavar="N", help="context length, such as 4k; may be repeated (default: 4k)")
-    parser.add_argument("--n", type=int, default=200, help="questions per length (default: 200)")
-    parser.add_argument("--facts", type=int, help="facts per context, all asked for (default: 10, and 50 from 64k tokens on)")
-    parser.add_argument("--phrasings", choices=("train", "heldout"), default="train", help="of recall (default: train)")
-    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn (default: 1)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="append every question with its reply and scores, one JSON object a line")
+    add_argument = parser.add_argument
+    add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help="a folder of texts; may be repeated")
+    add_argument("--model", default="base", help="a shipped model's name, a training folder or a weights file (default: base)")
+    add_argument("--tokens", type=length, action="append", metavar="N", help="context length; may be repeated (default: 4k)")
+    add_argument("--n", type=int, default=200, help="questions per length (default: 200)")
+    add_argument("--facts", type=int, help="facts per context, all asked for (default: 10, and 50 from 64k tokens on)")
+    add_argument("--phrasings", choices=("train", "heldout"), default="train", help="of recall (default: train)")
+    add_argument("--seed", type=int, default=1, help="of everything that is drawn (default: 1)")
+    add_argument("--json", type=Path, metavar="FILE", help="append every question, reply and score, one JSON object a line")
     parser.set_defaults(run=run, parser=parser)
 
 

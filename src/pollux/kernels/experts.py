@@ -3,7 +3,8 @@
 Two forms of one function. Accelerators have a grouped product (`ragged_dot`). On CPU that crawls (7.7 against 137 GFLOP/s), so
 there tokens are laid out in blocks that belong to one expert each, and the product is an ordinary batched one.
 
-Axis letters: N tokens, A experts per token, E experts, D width, F expert width, R = N * A assignments, J blocks, P tokens per block.
+Axis letters: N tokens, A experts per token, E experts, D width, F expert width, R = N * A assignments, J blocks, P tokens per
+block, S = J * P slots.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def expert_feed_forward(x_ND, expert_NA, weight_NA, gate_EDF, up_EDF, down_EFD, 
 
 
 def _ragged(x_ND, expert_NA, weight_NA, gate, up, down):
-    experts, (n, a) = gate.shape[0], expert_NA.shape
+    experts, a = gate.shape[0], expert_NA.shape[1]
     order_R = jnp.argsort(expert_NA.reshape(-1), stable=True)
     sizes_E = jnp.bincount(expert_NA.reshape(-1), length=experts)
     dot = lambda x, w: jax.lax.ragged_dot(  # noqa: E731
@@ -43,8 +44,8 @@ def _ragged(x_ND, expert_NA, weight_NA, gate, up, down):
 
 
 def block_size(assignments: int, experts: int) -> int:
-    """Tokens per block, a power of two: large enough for a good product (on two cores 131 GFLOP/s at 256 tokens, 257 at 512), and at
-    most a quarter of an expert's mean load, so that padding (half a block per expert) stays small."""
+    """Tokens per block, a power of two: large enough for a good product (on two cores 131 GFLOP/s at 256 tokens, 257 at 512), and
+    at most a quarter of an expert's mean load, so that padding (half a block per expert) stays small."""
     return min(512, max(8, 1 << max(assignments // experts // 4, 1).bit_length() - 1))
 
 
@@ -91,7 +92,7 @@ def _spread(x_ND, slot_NA, token_S, free_S):
 
 
 def _gather_slots(y_SD, slot_NA):
-    """Rows of y at each assignment's slot: [N, A, D]. A slot past the end ("not here") gives some other row, to be weighed by zero."""
+    """Rows of y at each assignment's slot: [N, A, D]. A slot past the end ("not here") gives another's row, to be weighed by zero."""
     return jnp.take(y_SD, slot_NA, axis=0, mode="clip")
 
 

@@ -33,7 +33,7 @@ class Found(NamedTuple):
 
 def chunk_scores(q_KMD: jax.Array, key_KSD: jax.Array, length: jax.Array, chunk: int) -> jax.Array:
     """The best score of each chunk for each query, float32 [K, M, C]; chunks past ``length`` score `HIDDEN`."""
-    heads, size, depth = key_KSD.shape
+    heads, size, _ = key_KSD.shape
     block = min(KEY_BLOCK, size)
     rows = q_KMD.shape[1]
 

@@ -103,7 +103,7 @@ def _own(q, k, v, sight: Sight, past: Past, window: int | None, rotary_base: flo
 def _with_context(q, part: Partial, context: Context, config: ModelConfig) -> tuple[Partial, Found]:
     """Add what retrieval finds in the context to attention over the turn."""
     rows = fold_queries(q, config.kv_heads)
-    batch, (kv, _, d) = q.shape[0], context.key.shape
+    batch, kv = q.shape[0], context.key.shape[0]
     gather = lambda y: y.reshape(batch, kv, -1, *y.shape[2:]).swapaxes(0, 1).reshape(kv, -1, *y.shape[2:])  # noqa: E731
     spread = lambda y: y.reshape(kv, batch, -1, *y.shape[2:]).swapaxes(0, 1).reshape(batch * kv, -1, *y.shape[2:])  # noqa: E731
     far, found = retrieve(gather(rows), context.key, context.value, context.length, config.chunk, config.selected)

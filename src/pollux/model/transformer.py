@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from pollux.base.mesh import constrain
 from pollux.base.weights import Tree, Weight

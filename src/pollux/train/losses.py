@@ -18,7 +18,7 @@ from pollux.model.sizes import ModelConfig
 from pollux.model.transformer import forward
 from pollux.tokens.stream import Batch
 
-# Rows of logits made at once: 512 x 8,192 floats are 16 MB, near the last-level cache; all of them would be written out and read back.
+# Rows of logits made at once: 512 x 8,192 floats are 16 MB, near the last-level cache; all of them would go to memory and back.
 ROWS = 512
 
 
