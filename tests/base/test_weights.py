@@ -36,7 +36,8 @@ def test_rows_differ_from_each_other_and_between_seeds():
 
 
 def test_starting_values_are_what_the_row_says():
-    rows = {"n": Weight((200, 300), (None, None), scale=0.5), "o": Weight((3,), (None,), "ones"), "f": Weight((4, 2), (None,) * 2, "first")}
+    rows = {"n": Weight((200, 300), (None, None), scale=0.5), "o": Weight((3,), (None,), "ones")}
+    rows["f"] = Weight((4, 2), (None, None), "first")
     values = initial(rows, 0)
     assert abs(float(values["n"].std()) - 0.5) < 0.01 and abs(float(values["n"].mean())) < 0.01
     assert (values["o"] == 1).all() and (values["f"] == np.array([[1, 1], [0, 0], [0, 0], [0, 0]])).all()

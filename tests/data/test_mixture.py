@@ -68,3 +68,11 @@ def test_what_cannot_be_mixed_is_refused(vocabulary, text):
     for wrong in ({}, {"task": Names(), "texts": [text]}):
         with pytest.raises(ConfigError, match="either a task or texts"):
             Source("both", 1.0, **wrong)
+
+
+def test_a_task_that_finds_nothing_to_ask_gives_way_to_text(vocabulary, text):
+    from pollux.tasks.cloze import Cloze
+
+    silent = Source("cloze", 1, Cloze(["no sentence and no name in here " * 40]))
+    mixture = Mixture((silent, Source("prose", 1e-9, texts=(text,))), vocabulary)
+    assert mixture.batch(0, 1, 128).weight.sum() > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pollux.engine.engine import Row
+from pollux.engine.engine import Row, _batches
 from pollux.engine.request import Sampling
 from pollux.tokens.vocabulary import END, shipped
 
@@ -56,3 +56,10 @@ def test_a_letter_of_several_tokens_is_shown_once_and_whole():
     row, shown = feed(tokens("Ωμέγα 🦉 ok"))
     assert "".join(shown) == row.text == "Ωμέγα 🦉 ok"
     assert not any("�" in piece for piece in shown)
+
+
+def test_questions_share_a_batch_as_long_as_they_are_few_and_short():
+    assert list(_batches([])) == []
+    assert list(_batches([20] * 70)) == [(0, 32), (32, 64), (64, 70)]
+    assert list(_batches([20, 4096, 20, 20, 20])) == [(0, 2), (2, 5)]
+    assert list(_batches([4096] * 3)) == [(0, 2), (2, 3)]

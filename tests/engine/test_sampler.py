@@ -51,7 +51,13 @@ def test_the_same_seed_chooses_the_same_and_frequencies_follow_the_probabilities
     np.testing.assert_allclose(np.bincount(draw(2)) / 2000, [0.7, 0.2, 0.1], atol=0.04)
 
 
-@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_p": 0}, {"top_p": 1.1}, {"top_k": -1}, {"limit": 0}, {"stop": ("",)}])
+BAD = [
+    {"temperature": -1}, {"temperature": float("nan")}, {"top_p": 0}, {"top_p": 1.1}, {"top_k": -1}, {"limit": 0}, {"seed": -1},
+    {"stop": ("",)},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD)
 def test_settings_that_cannot_be_are_refused(bad):
     with pytest.raises(ConfigError):
         Sampling(**bad)

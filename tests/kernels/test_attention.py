@@ -1,5 +1,7 @@
 """The attention forms against a softmax written out plainly, in float32, with a mask made by loops."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,7 +53,7 @@ def sights(rng, length, window, past):
     index, segment = np.zeros((BATCH, length), np.int32), np.full((BATCH, length), -1, np.int32)
     for b in range(BATCH):
         cuts = [0, *sorted(rng.choice(np.arange(1, length - 5), 3, replace=False)), length - 5 * b]
-        for number, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False)):
+        for number, (start, stop) in enumerate(pairwise(cuts)):
             index[b, start:stop] = np.arange(stop - start) + (1000 if number == 0 else 0)
             segment[b, start:stop] = number
     before = np.where(np.arange(window) < window - past, -1, 1000 - window + np.arange(window))

@@ -28,19 +28,30 @@ BATCH = Batch(
     TOKENS, INDEX, SEGMENT, WHERE, np.take_along_axis(TOKENS, WHERE + 1, 1), np.full(WHERE.shape, 0.3, np.float32), WHERE % 2 == 0
 )  # fmt: skip
 
-# some weights, and how a device's part of each is smaller than the whole
+# mesh sizes; then some weights, and into how many parts each of their axes is split
 MESHES = {
-    "data=8": ({"data": 8}, {}),
+    "data=8": ({"data": 8}, {"embedding": (1, 1)}),
     "data=2 tensor=4": (
         {"data": 2, "tensor": 4},
-        {"embedding": (4, 1), "layers.0.attention.query": (1, 4), "layers.1.attention.out": (4, 1), "layers.0.attention.key": (1, 1),
-         "layers.1.feed_forward.down": (4, 1), "layers.0.feed_forward.shared.up": (1, 4), "layers.0.feed_forward.gate": (1, 1, 4)},
+        {
+            "embedding": (4, 1),
+            "layers.0.attention.query": (1, 4),
+            "layers.0.attention.key": (1, 1),
+            "layers.1.attention.out": (4, 1),
+            "layers.0.feed_forward.gate": (1, 1, 4),
+            "layers.0.feed_forward.shared.up": (1, 4),
+            "layers.1.feed_forward.down": (4, 1),
+        },
     ),
     "data=2 expert=4": (
-        {"data": 2, "expert": 4}, {"layers.0.feed_forward.gate": (4, 1, 1), "layers.0.feed_forward.down": (4, 1, 1), "embedding": (1, 1)}
+        {"data": 2, "expert": 4},
+        {"embedding": (1, 1), "layers.0.feed_forward.gate": (4, 1, 1), "layers.0.feed_forward.down": (4, 1, 1)},
     ),
-    "data=2 sequence=2 tensor=2": ({"data": 2, "sequence": 2, "tensor": 2}, {"embedding": (2, 1), "layers.1.feed_forward.gate": (1, 2)}),
-}  # fmt: skip
+    "data=2 sequence=2 tensor=2": (
+        {"data": 2, "sequence": 2, "tensor": 2},
+        {"embedding": (2, 1), "layers.1.feed_forward.gate": (1, 2)},
+    ),
+}
 
 
 def one_step(sizes):

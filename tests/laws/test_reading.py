@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -152,3 +154,26 @@ def test_a_cut_context_is_refused(runner, tmp_path):
         ReadContext.load(path, "test")
     with pytest.raises(ContextError, match="no saved context"):
         ReadContext.load(tmp_path / "none", "test")
+
+
+def test_a_context_is_saved_to_files_only(runner, tmp_path):
+    context = read(runner, stream(10), [])
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, Path("/"), tmp_path / "pipe"):
+        with pytest.raises(ContextError, match="not a file"):
+            context.save(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_reading_that_is_stopped_leaves_the_context_as_it_was(runner):
+    engine = Engine(runner, shipped())
+    context = engine.read(documents())
+    before, length = engine.answer(context, ["What colour is box 14?"], Sampling(limit=4)), len(context)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.read(documents(), stop, context)
+    assert len(context) == length
+    assert engine.answer(context, ["What colour is box 14?"], Sampling(limit=4)) == before

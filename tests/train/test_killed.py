@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 import pollux
-from pollux.train.loop import read_metrics
+from pollux.train.progress import read_metrics
 
 STEPS = 120
 SCRIPT = Path(__file__).with_name("small_run.py")
@@ -35,7 +35,7 @@ def begin(tmp_path_factory, vocabulary, text):
 
 
 def finish(process, wanted=0):
-    _, errors = process.communicate(timeout=150)
+    _, errors = process.communicate(timeout=400)
     assert process.returncode == wanted, errors.decode()[-2000:]
 
 
@@ -46,7 +46,7 @@ def saved(folder):
 
 def wait_until(process, happens):
     """Until it happens, looked at as often as can be."""
-    until = time.monotonic() + 150
+    until = time.monotonic() + 400
     while not happens():
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < until

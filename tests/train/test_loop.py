@@ -9,8 +9,8 @@ from pollux.base.checkpoint import States, load_weights
 from pollux.base.errors import TrainingError
 from pollux.base.mesh import make_mesh
 from pollux.base.weights import flatten
-from pollux.train.loop import Watch, read_metrics, start, train
-from pollux.train.progress import Progress
+from pollux.train.loop import Watch, start, train
+from pollux.train.progress import Progress, read_metrics
 
 BAD = 5
 

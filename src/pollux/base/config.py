@@ -26,8 +26,8 @@ def tune_allocator() -> bool:
     """Keep freed memory in the process, so that large buffers are not page-faulted anew after every operation.
 
     glibc gives large blocks back to the kernel when they are freed, and XLA on CPU frees its buffers after every call: training
-    steps run 2-4 times faster once it does not. Only on Linux with glibc, only when jax will run on the CPU;
-    ``POLLUX_KEEP_ALLOCATOR=1`` switches it off. Returns whether it was done.
+    steps run 2-4 times faster once it does not. Only with glibc; ``POLLUX_KEEP_ALLOCATOR=1`` switches it off. Returns whether it
+    was done.
     """
     if os.environ.get("POLLUX_KEEP_ALLOCATOR") or platform.libc_ver()[0] != "glibc":
         return False

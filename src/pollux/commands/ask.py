@@ -126,6 +126,9 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     """Read the files, or reopen a context, as the arguments say; None when files were named and none could be read."""
     models.find(args.model)  # a wrong name is told before anything is read
     if args.save:
+        from pollux.engine.context import check_target
+
+        check_target(args.save)  # and so is a place that nothing can be saved to
         args.save.parent.mkdir(parents=True, exist_ok=True)
     documents = _documents(files)
     if files and not documents:
@@ -134,7 +137,7 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
 
     engine = pollux.load(args.model)
     for question in questions:
-        engine.prompt(question)  # and so is a question that is too long
+        engine.prompt(question)  # likewise a question that is too long
     start = time.monotonic()
     before = _reopen(args.context, engine)
     reopened = len(before) if before is not None else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections import Counter
@@ -130,7 +131,7 @@ class Chat:
             self.session.context, self.last = self.first, None
             self.first = self._mark()
         elif name == "/save" and rest:
-            self.session.context.save(Path(rest).expanduser())
+            self.session.context.save(Path(os.path.expanduser(rest)))
             print(f"saved to {printable(rest)}", file=sys.stderr)
         else:
             fail(f"unknown command {name}" if name != "/save" else "/save needs a file name", "/help lists the commands")

@@ -37,7 +37,7 @@ pollux eval definitions --data src/ --n 300
 pollux eval text --data novels/ --model runs/laptop
 """
 # Characters per token of English prose under the shipped vocabulary, for lengths given in tokens.
-_CHARACTERS = 3.55
+_CHARACTERS = 3.7
 
 
 def add(commands) -> None:
@@ -58,14 +58,10 @@ def add(commands) -> None:
 def run(args: argparse.Namespace) -> int | None:
     if args.n < 1:
         args.parser.error("--n must be 1 or more")
-    from pollux.base.config import prepare_jax
-
-    prepare_jax()
-    from pollux.base.models import find
+    import pollux
     from pollux.data.source import load
-    from pollux.engine.engine import Engine
 
-    corpus, engine = load(args.data), Engine.load(find(args.model))
+    corpus, engine = load(args.data, pairs_only=args.task == "reading"), pollux.load(args.model)
     if args.task == "text":
         return _text(engine, corpus)
     for tokens in args.tokens or [4096]:
@@ -120,6 +116,8 @@ def _measure(args: argparse.Namespace, engine, task: Task, tokens: int) -> None:
     extra = [("f1", f1)] if args.task in ("reading", "cloze") else []
     with counting_bar(args.task) as progress:
         outcomes = put(engine, task, args.n, progress, extra=extra)
+    if not outcomes:
+        raise ConfigError(f"the data gives no question for {args.task}", "name a folder with more of it: --data DIR")
     mean = sum(outcome.tokens for outcome in outcomes) / len(outcomes)
     print(f"{args.task}, contexts of {mean:,.0f} tokens, {time.monotonic() - began:.0f} s")
     for row in report.rates(outcomes):
@@ -147,11 +145,11 @@ def _text(engine, corpus: Corpus) -> None:
 
 
 def _speed(engine, corpus: Corpus, tokens: int) -> None:
-    """Reading texts of a length, the second time round, so that no compiling is timed."""
+    """Reading texts of a length; a short one is read before, so that no compiling is timed."""
     from pollux.media.segment import Document, Text
 
     text = "\n\n".join(corpus.prose)
-    if len(text) < tokens * 5:
+    if len(text) < tokens * _CHARACTERS:
         fail(f"the texts hold about {len(text) / _CHARACTERS:,.0f} tokens, {tokens:,} were asked for", kind="warning")
     engine.read([Document("warm", (Text("warm", text[:8000]),))])
     document = Document("speed", (Text("speed", text[: round(tokens * _CHARACTERS)]),))

@@ -117,7 +117,9 @@ def memory(config: ModelConfig, tokens: int, weights: int) -> dict[str, int]:
 
 
 def _retrieval(config: ModelConfig) -> list:
-    return [layer for layer in config.layers if layer.reach == "retrieval"]
+    from pollux.model.sizes import RETRIEVAL
+
+    return [layer for layer in config.layers if layer.reach == RETRIEVAL]
 
 
 def parameters(config: ModelConfig) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from random import Random
 from pollux.base.errors import ConfigError
 from pollux.data.pack import pack
 from pollux.tasks.prose import passage
-from pollux.tasks.task import Task
+from pollux.tasks.task import NoExample, Task
 from pollux.tokens import template
 from pollux.tokens.stream import Batch, Stream
 from pollux.tokens.vocabulary import Vocabulary
@@ -57,7 +57,10 @@ class Mixture:
             source = rng.choices(self.sources, weights)[0]
             if source.task is None:
                 return self._text(source, rng, rng.randint(min(_PASSAGE, room), room))
-            stream = template.example(self.vocabulary, source.task.example(rng.randrange(len(source.task))))
+            try:
+                stream = template.example(self.vocabulary, source.task.example(rng.randrange(len(source.task))))
+            except NoExample:  # no English sentences to take a word from, say
+                continue
             if stream.size <= room:
                 return stream
         texts = [source for source in self.sources if source.texts]

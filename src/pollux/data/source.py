@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from pollux.base.errors import ConfigError
 from pollux.media.decode import read
 from pollux.tasks.definitions import find_definitions
 from pollux.tasks.reading import load_pairs
+
+log = logging.getLogger("pollux")
 
 PAIRS = (".jsonl", ".jsonl.xz", ".jsonl.gz")
 # Shorter texts hold too little to hide facts in or to continue.
@@ -25,9 +29,12 @@ class Corpus:
     pairs: Sequence[tuple[str, str]]
 
 
-def load(folders: Sequence[Path]) -> Corpus:
+def load(folders: Sequence[Path], *, pairs_only: bool = False) -> Corpus:
     """Everything readable below the folders; files named ``*.jsonl``, ``.jsonl.xz`` or ``.jsonl.gz`` hold pairs, one per line, with
-    keys ``prompt`` and ``completion``.
+    keys ``prompt`` and ``completion``. Files that cannot be read are named in the log and left out.
+
+    Args:
+        pairs_only: Whether pairs are enough, without any text.
 
     Raises:
         ConfigError: when a folder is missing or no text of 2,000 characters is found.
@@ -36,7 +43,11 @@ def load(folders: Sequence[Path]) -> Corpus:
     if missing:
         raise ConfigError(f"there is no folder {missing[0]}", "name a folder with text files: --data DIR")
     prose, code = [], []
-    for document in read(folders).documents:
+    found = read(folders)
+    for problem in found.problems:
+        if problem.severity == "error":
+            log.warning("left out: %s", problem.message)
+    for document in found.documents:
         if document.path.endswith(PAIRS):
             continue
         text = "\n".join(segment.text for segment in document.segments)
@@ -44,11 +55,18 @@ def load(folders: Sequence[Path]) -> Corpus:
             code.append((document.path, text))
         elif len(text) >= _LEAST:
             prose.append(text)
-    if not prose and not code:
+    pairs = _pairs(folders)
+    if not prose and not code and not (pairs_only and pairs):
         raise ConfigError(f"no text to learn from in {', '.join(map(str, folders))}", "it needs files of at least 2,000 characters")
-    return Corpus(prose or [source for _, source in code], code, _pairs(folders))
+    return Corpus(prose or [source for _, source in code], code, pairs)
 
 
 def _pairs(folders: Sequence[Path]) -> list[tuple[str, str]]:
     files = sorted(path for folder in folders for path in folder.rglob("*") if path.name.endswith(PAIRS))
-    return [pair for path in files for pair in load_pairs(path, cut=True)]
+    pairs = []
+    for path in files:
+        try:
+            pairs += load_pairs(path, cut=True)
+        except (ValueError, OSError, EOFError, lzma.LZMAError) as error:  # other people's JSON lines have other keys
+            log.warning("left out: %s: %s", path, error)
+    return pairs

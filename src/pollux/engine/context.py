@@ -99,7 +99,12 @@ class ReadContext:
         return self.segments[number].place(int(self.stream.start[first]), int(self.stream.end[first + same[-1]]))
 
     def save(self, path: Path) -> None:
-        """Write everything to one file, atomically."""
+        """Write everything to one file, atomically.
+
+        Raises:
+            ContextError: when ``path`` is a folder or a device, or cannot be written.
+        """
+        check_target(path)
         about = {"format": _FORMAT, "weights": self.weights, "tokens": len(self), "segments": list(map(_describe, self.segments))}
         arrays = self._arrays()
         checks = {name: zlib.crc32(np.ascontiguousarray(x).view(np.uint8)) for name, x in arrays.items()}
@@ -107,8 +112,12 @@ class ReadContext:
         header = {"about": text, "checks": json.dumps(checks), "check": str(zlib.crc32(text.encode("utf-8", "surrogatepass")))}
         part = path.with_name(path.name + ".part")
         part.parent.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, part, metadata=header)
-        part.replace(path)
+        try:
+            save_file(arrays, part, metadata=header)
+            part.replace(path)
+        except (SafetensorError, OSError) as error:
+            part.unlink(missing_ok=True)
+            raise ContextError(f"{path} cannot be written: {error}", "check the disk's free space and the permissions") from error
 
     def _arrays(self) -> dict[str, np.ndarray]:
         length = len(self)
@@ -142,6 +151,12 @@ class ReadContext:
         }
         stream = Stream(**get("stream."))
         return cls(weights, stores, get("tail."), stream, _segments(about["segments"], arrays))
+
+
+def check_target(path: Path) -> None:
+    """Refuse what no file can be put in the place of. Raises ContextError."""
+    if not path.name or (path.exists() and not path.is_file()):
+        raise ContextError(f"{path} is not a file that a context can be saved to", "name a file, such as book.pollux")
 
 
 def _describe(segment: Text) -> dict:

@@ -29,8 +29,8 @@ from pollux.tokens.vocabulary import END, SPECIAL, Vocabulary, shipped
 
 # The longest question, in tokens: longer material belongs in a file, which is read at linear cost.
 LONGEST_QUESTION = 4096
-# Questions answered at once on one context, and query rows so scored at once, bound the memory beside the cache.
-MOST_ROWS = 32
+# Questions answered at once, and their tokens with padding, bound the memory beside the cache: every token scores every key.
+MOST_ROWS, MOST_TOKENS = 32, 8192
 
 Progress = Callable[[int, int], None]
 
@@ -89,11 +89,15 @@ class Engine:
         self._read(context, template.own(ids), [], None)
 
     def _read(self, context: ReadContext, stream: Stream, segments: list, progress: Progress | None) -> None:
-        at = len(context)
-        for start in range(0, stream.size, self.runner.chunk):
-            self.runner.read(context, at + start, stream.ids[start : start + self.runner.chunk])
-            if progress:
-                progress(min(start + self.runner.chunk, stream.size), stream.size)
+        at, tails = len(context), dict(context.tails)
+        try:
+            for start in range(0, stream.size, self.runner.chunk):
+                self.runner.read(context, at + start, stream.ids[start : start + self.runner.chunk])
+                if progress:
+                    progress(min(start + self.runner.chunk, stream.size), stream.size)
+        except BaseException:
+            context.tails = tails  # what the stores hold past its length, a context never looks at
+            raise
         context.extend(stream, segments)
 
     def ask(self, context: ReadContext, questions: Sequence[str], sampling: Sampling = Sampling()) -> Iterator[Event]:
@@ -104,8 +108,8 @@ class Engine:
         """
         prompts = [self.prompt(question) for question in questions]
         shared = self.runner.device_context(context)
-        for start in range(0, len(prompts), MOST_ROWS):
-            yield from self._ask_batch(context, shared, prompts[start : start + MOST_ROWS], start, sampling)
+        for start, stop in _batches([ids.size for ids in prompts]):
+            yield from self._ask_batch(context, shared, prompts[start:stop], start, sampling)
 
     def answer(self, context: ReadContext, questions: Sequence[str], sampling: Sampling = Sampling()) -> list[Answer]:
         """`ask`, waiting for the whole answers, in the order of the questions."""
@@ -145,6 +149,19 @@ class Engine:
     def _finish(self, context: ReadContext, row: Row) -> Answer:
         evidence = passages(context, gather(row.looks), row.text)
         return Answer(row.text, tuple(row.tokens), evidence, row.reason)
+
+
+def _batches(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges of questions, given their tokens, that are answered together; one that is longer than all may be is answered alone."""
+    start = longest = 0
+    for i, size in enumerate(sizes):
+        longest = max(longest, size)
+        count = i - start
+        if count and (count == MOST_ROWS or (count + 1) * _bucket(longest) > MOST_TOKENS):
+            yield start, i
+            start, longest = i, size
+    if sizes:
+        yield start, len(sizes)
 
 
 def _bucket(length: int) -> int:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pollux.base.errors import ConfigError
@@ -31,12 +32,14 @@ class Sampling:
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
+        if not 0 <= self.temperature < math.inf:
             raise ConfigError(f"temperature must be 0 or more, got {self.temperature}", "0 is greedy, 1 is the model's own spread")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top-p must be above 0 and at most 1, got {self.top_p}", "1 keeps every token")
         if self.top_k < 0 or self.limit < 1:
             raise ConfigError(f"top-k must be 0 or more and the limit at least 1, got {self.top_k} and {self.limit}")
+        if self.seed < 0:
+            raise ConfigError(f"the seed must be 0 or more, got {self.seed}")
         if "" in self.stop:
             raise ConfigError("a stop string must not be empty", "leave it out instead")
 

@@ -38,7 +38,7 @@ def bits_per_byte(params: Tree, config: ModelConfig, vocabulary: Vocabulary, tex
 
 
 def _rows(vocabulary: Vocabulary, text: str, length: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Rows [T + 1] that all begin with an empty label, and where the text's own tokens begin in each."""
+    """Rows [T] that all begin with an empty label, and where the text's own tokens begin in each."""
     label = plain(vocabulary, "").ids
     ids = vocabulary.encode(text)
     room = length - label.size

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from pollux.tasks.prose import draw_size, paragraph_starts, sentence_ranges
-from pollux.tasks.task import Example, Question, exact
+from pollux.tasks.task import Example, NoExample, Question, exact
 
 BLANK = "_____"
 _TRIES = 200  # places looked at before a set of documents is declared to hold no cloze at all
@@ -76,7 +76,7 @@ class Cloze:
         """Example number ``i``.
 
         Raises:
-            ValueError: when the documents hold no sentence that could be asked about.
+            NoExample: when the documents hold no sentence that could be asked about.
         """
         rng = Random(f"{self.seed}/{i}")
         for _ in range(_TRIES):
@@ -84,7 +84,7 @@ class Cloze:
             found = self._look(document, rng)
             if found:
                 return found
-        raise ValueError(
+        raise NoExample(
             f"found no sentence with a word to leave out in {_TRIES} places of {len(self.documents)} documents; "
             f"pass prose of more than {self.sentences} sentences a document"
         )

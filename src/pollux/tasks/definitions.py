@@ -15,7 +15,7 @@ from random import Random
 from typing import NamedTuple
 
 from pollux.tasks.prose import draw_size
-from pollux.tasks.task import Example, Question, exact
+from pollux.tasks.task import Example, NoExample, Question, exact
 
 _PYTHON = re.compile(
     r"^[ \t]*(?:(?:async[ \t]+)?(?P<function>def)[ \t]+(?P<f>[A-Za-z_]\w*)[ \t]*[(\[]"
@@ -106,7 +106,7 @@ class Definitions:
         """Example number ``i``.
 
         Raises:
-            ValueError: when the files define nothing that can be asked for.
+            NoExample: when the files define nothing that can be asked for.
         """
         rng = Random(f"{self.seed}/{i}")
         for _ in range(_TRIES):
@@ -115,7 +115,7 @@ class Definitions:
             if once:
                 asked = rng.sample(once, min(rng.randint(*self.questions), len(once)))
                 return Example(context, tuple(_ask(d, context, rng) for d in asked))
-        raise ValueError(
+        raise NoExample(
             f"found no definition in {_TRIES} contexts of {len(self.files)} files; "
             f"pass Python or JavaScript files, known by their ending ({', '.join(_PATTERNS)})"
         )

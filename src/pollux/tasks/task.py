@@ -37,6 +37,10 @@ class Example:
     path: str = ""
 
 
+class NoExample(ValueError):
+    """The documents hold nothing that this task could ask about."""
+
+
 class Task(Protocol):
     """Examples by number, the same one each time a number is asked for, and a score in [0, 1] for a reply."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import time
@@ -124,8 +123,8 @@ def _like_weights(memory: Any, placed: Tree, mesh: jax.sharding.Mesh) -> Any:
 
 
 def compiled_step(run: Run, state: State) -> Callable[[State, Batch], tuple[State, Report]]:
-    """The step as a program that consumes the state it is given and leaves every array where it was: free to choose, XLA moves some,
-    and the next step, which finds them elsewhere, compiles again."""
+    """The step as a program that consumes the state it is given and leaves every array where it was: free to choose, XLA moves
+    some, and the next step, which finds them elsewhere, compiles again."""
     step = make_step(run, make_optimizer(run.optimizer, weight_table(run.model), run.steps))
     where = jax.tree.map(lambda x: x.sharding, state)
     return jax.jit(step, donate_argnums=0, out_shardings=(where, None))
@@ -262,8 +261,3 @@ class Stopper:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-
-
-def read_metrics(path: Path) -> list[dict]:
-    """The rows of a metrics file."""
-    return [json.loads(line) for line in path.read_text().splitlines() if line]

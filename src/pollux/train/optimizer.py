@@ -70,7 +70,7 @@ def orthogonalise(x: jax.Array, steps: int = 5) -> jax.Array:
 
 
 def scale_by_muon(momentum: float = 0.95) -> optax.GradientTransformation:
-    """Nesterov momentum, made orthogonal; updates of tall matrices are scaled up by sqrt(columns / rows) of [in, out] weights."""
+    """Nesterov momentum, made orthogonal; updates of [in, out] weights with out > in are scaled up by sqrt(out / in)."""
 
     def init(params):
         return MuonState(jax.tree.map(jnp.zeros_like, params))

@@ -34,8 +34,7 @@ class Progress:
             self._writer = SummaryWriter(str(folder / "tensorboard"))
 
     def start(self, run: Run, first: int) -> None:
-        rows = [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
-        rows = [row for row in rows if row["step"] < first]
+        rows = [row for row in read_metrics(self.path) if row["step"] < first] if self.path.exists() else []
         self._tokens = rows[-1]["tokens"] if rows else 0
         if first:
             log.info("going on from step %d of %d, saved in %s", first, run.steps, self.path.parent)
@@ -75,6 +74,12 @@ class Progress:
         plot(self.path, self.path.with_name("loss.png"))
 
 
+def read_metrics(path: Path) -> list[dict]:
+    """The rows of a metrics file; a last one that a crash cut short is left out."""
+    lines = path.read_text().split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
 def _bar():
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -89,7 +94,7 @@ def _bar():
 
 def plot(metrics: Path, picture: Path) -> None:
     """Loss and share of right answer tokens against tokens read, smoothed, as a PNG."""
-    rows = [json.loads(line) for line in metrics.read_text().splitlines()]
+    rows = read_metrics(metrics)
     if len(rows) < 2:
         return
     from matplotlib.figure import Figure
