@@ -93,6 +93,25 @@ def test_questions_in_a_batch_equal_questions_alone(runner):
         assert_close(together[i], full(runner, np.concatenate([ids[:50], rows[i][: sum(pieces[i])]])))
 
 
+def test_where_a_question_looked_is_the_same_alone_and_in_a_batch():
+    config = replace(CONFIG, heads=4, kv_heads=2)
+    runner = Runner(initial(weight_table(config), 0), config, "test")
+    ids = stream(90)
+    context = read(runner, ids[:50], [])
+    rows, counts = [ids[50:70], ids[60:90]], np.array([20, 30], np.int32)
+    tokens = np.zeros((2, 32), np.int32)
+    for i, row in enumerate(rows):
+        tokens[i, : row.size] = row
+    shared = runner.device_context(context)
+    _, both = runner.step(runner.start_turn(context, 2, 64), tokens, counts, shared)
+    for i in range(2):
+        _, alone = runner.step(runner.start_turn(context, 1, 64), tokens[i : i + 1], counts[i : i + 1], shared)
+        np.testing.assert_array_equal(both.index[i], alone.index[0])
+        np.testing.assert_allclose(both.weight[i], alone.weight[0], atol=1e-3)
+    # shares are of the whole softmax, context and turn: with every place reported they stay below 1
+    assert both.weight.shape[:3] == (2, 1, 4) and (np.asarray(both.weight).sum(-1) < 1).all()
+
+
 def test_what_is_read_ten_million_tokens_in_is_read_as_at_the_start(runner):
     ids, tails = stream(60), {}
     for at in (0, 10_000_001):

@@ -1,16 +1,19 @@
 """What the loop does when a batch is bad, when the loss runs away, and at the seams of stages."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
 from small_run import STEPS, small_run
 
 from pollux.base.checkpoint import States, load_weights
-from pollux.base.errors import TrainingError
+from pollux.base.errors import CheckpointError, TrainingError
 from pollux.base.mesh import make_mesh
 from pollux.base.weights import flatten
-from pollux.train.loop import Watch, start, train
+from pollux.train.loop import start, train
 from pollux.train.progress import Progress, read_metrics
+from pollux.train.watch import Watch
 
 BAD = 5
 
@@ -66,3 +69,11 @@ def test_a_loss_that_runs_away_is_noticed_and_noise_is_not():
     assert not watch.wrong(20.0)  # one bad batch
     assert any(watch.wrong(8.0) for _ in range(200))
     assert "nan" in Watch().wrong(float("nan")) and "inf" in Watch().wrong(float("inf"))
+
+
+def test_a_folder_with_another_run_is_refused(tmp_path, vocabulary, text):
+    run = small_run(vocabulary, text)
+    train(run, tmp_path, Progress(tmp_path, show=False), stop_after=1)
+    for other in (replace(run, seed=run.seed + 1), replace(run, name="other"), replace(run, model=replace(run.model, width=32))):
+        with pytest.raises(CheckpointError, match="holds a run with another"):
+            train(other, tmp_path, Progress(tmp_path, show=False))

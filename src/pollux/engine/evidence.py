@@ -5,6 +5,7 @@ Axis letters: L retrieval layers, H heads, E places kept per head, A answer toke
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -55,15 +56,13 @@ def _narrow(context: ReadContext, peak: int, answer: str):
     inside = np.flatnonzero(stream.segment[first : last + 1] == number) + first
     text, middle = context.segments[number].text, int(stream.start[peak])
     low, high = int(stream.start[inside[0]]), int(stream.end[inside[-1]])
-    found = list(_occurrences(text[low : high + len(answer)], answer)) if answer else []
+    found = list(_words(answer).finditer(text, low, high + len(answer))) if answer.strip() else []
     if not found:
         return context.place(peak, peak)
-    at = low + min(found, key=lambda at: abs(low + at - middle))
-    return context.segments[number].place(at, at + len(answer))
+    best = min(found, key=lambda match: abs(match.start() - middle))
+    return context.segments[number].place(best.start(), best.end())
 
 
-def _occurrences(text: str, wanted: str):
-    at = text.find(wanted)
-    while at >= 0:
-        yield at
-        at = text.find(wanted, at + 1)
+def _words(answer: str) -> re.Pattern:
+    """The answer's words in any case, across line ends, and not inside longer ones."""
+    return re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, answer.split())) + r"(?!\w)", re.IGNORECASE)

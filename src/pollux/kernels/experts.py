@@ -92,7 +92,7 @@ def _spread(x_ND, slot_NA, token_S, free_S):
 
 
 def _gather_slots(y_SD, slot_NA):
-    """Rows of y at each assignment's slot: [N, A, D]. A slot past the end ("not here") gives another's row, to be weighed by zero."""
+    """Rows of y at each assignment's slot: [N, A, D]. A slot past the end ("not here") gives some row, to be weighed by zero."""
     return jnp.take(y_SD, slot_NA, axis=0, mode="clip")
 
 

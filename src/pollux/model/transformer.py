@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from pollux.base.mesh import constrain
 from pollux.base.weights import Tree, Weight
@@ -99,7 +100,7 @@ def forward(
     past = past or no_past(config, tokens_BT.shape[0])
     context = context or [None] * len(config.layers)
     x = constrain(params["embedding"][tokens_BT], ("batch", "sequence", None))
-    x = x * config.width**0.5
+    x = x.astype(jnp.float32) * config.width**0.5  # released embeddings are bf16
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
         x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, sight, past[i], context[i])

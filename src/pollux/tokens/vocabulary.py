@@ -32,6 +32,8 @@ PAD, DOCUMENT, PAGE, USER, MODEL, SYSTEM, END = range(7)
 _PIECES = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\n+|[^\S\n]+(?!\S)|[^\S\n]+"
 # long texts are encoded in parts that end with a line, where no token can straddle
 _PART = re.compile(r"(?s).{1,20000}(?:\n(?=[^\n])|\Z)|.{1,20000}")
+# so many parts at once: the library keeps an object per token until a batch is done
+_PARTS = 64
 
 
 class Vocabulary:
@@ -88,8 +90,11 @@ class Vocabulary:
     def _encode_parts(self, parts: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         if any(map(_SURROGATE.search, parts)):
             return [self._encode_with_bytes(part) for part in parts]
-        encodings = self._tokenizer.encode_batch(parts)
-        return [(np.array(e.ids, np.int64) + SPECIAL, np.array(e.offsets, np.int64).reshape(-1, 2)) for e in encodings]
+        found = []
+        for start in range(0, len(parts), _PARTS):
+            for e in self._tokenizer.encode_batch(parts[start : start + _PARTS]):
+                found.append((np.array(e.ids, np.int32) + SPECIAL, np.array(e.offsets, np.int32).reshape(-1, 2)))
+        return found
 
     def _encode_with_bytes(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         ids, offsets, at = [], [], 0

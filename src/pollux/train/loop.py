@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import math
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from pollux.base.checkpoint import States, save_weights
-from pollux.base.errors import TrainingError
+from pollux.base.errors import CheckpointError, TrainingError
 from pollux.base.mesh import make_mesh, shardings, spec
 from pollux.base.weights import Tree, flatten, initial, path_name
 from pollux.data.mixture import Mixture
@@ -29,6 +29,7 @@ from pollux.tokens.stream import Batch
 from pollux.train.losses import Report, next_token
 from pollux.train.optimizer import OptimizerConfig, make_optimizer
 from pollux.train.progress import Progress
+from pollux.train.watch import Stopper, Watch
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def make_step(run: Run, optimizer: optax.GradientTransformation) -> Callable[[St
         params = balance(optax.apply_updates(state.params, updates), report, run.balance_rate)
         sound = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(grads))
         keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(sound, a, b), new, old)  # noqa: E731
-        return State(keep(params, state.params), keep(memory, state.optimizer), state.step + 1), report
+        return State(keep(params, state.params), keep(memory, state.optimizer), state.step + 1), report._replace(sound=sound)
 
     return step
 
@@ -137,7 +138,9 @@ def train(run: Run, folder: Path, progress: Progress, *, stop_after: int | None 
     state saved. Killed at any moment and started again, the run goes on as if it had never stopped.
 
     Raises:
-        TrainingError: when the loss is not finite or has risen far above its best; the last sound state is saved.
+        TrainingError: when a loss or gradient is not finite (the state, which such a batch does not change, is saved), or the loss
+            has risen far above its best (the states saved before stay as they are).
+        CheckpointError: when the folder holds another run.
     """
     mesh = make_mesh(**run.mesh)
     with jax.set_mesh(mesh):
@@ -145,6 +148,7 @@ def train(run: Run, folder: Path, progress: Progress, *, stop_after: int | None 
         step_function = compiled_step(run, state)
         states = States(folder / "states")
         if (latest := states.latest()) is not None:
+            _check_same(run, states.note(latest), folder)
             state = states.restore(latest, state)
         first = int(state.step)
         progress.start(run, first)
@@ -187,16 +191,36 @@ def _record(run: Run, progress: Progress, watch: Watch, states: States, state: S
     numbers = jax.tree.map(float, report._replace(loads=()))
     shares = [float(load.share.max() * load.share.size) for load in report.loads if load is not None]
     progress.step(number, numbers, tokens, max(shares, default=1.0))
-    if reason := watch.wrong(numbers.loss):
+    if not numbers.sound:
         _save(run, states, state)
+        what = "gradient is not finite" if math.isfinite(numbers.loss) else f"loss is {numbers.loss}"
+        raise TrainingError(
+            f"training stopped at step {number}: the {what}",
+            f"the state is sound and saved (step {int(state.step)}); look at batch {number}, or try a lower rate",
+        )
+    if reason := watch.wrong(numbers.loss):
         raise TrainingError(
             f"training stopped at step {number}: {reason}",
-            f"the last sound state is saved (step {int(state.step)}); try a lower rate, or look at batch {number}",
+            f"the states saved before are as they were (the newest: step {states.latest()}); try a lower rate in another folder",
         )
 
 
+def _check_same(run: Run, note: dict, folder: Path) -> None:
+    """A folder goes on with the run that it holds, or not at all."""
+    ours = json.loads(json.dumps(_note(run)))
+    if other := [name for name, value in note.items() if name in ours and ours[name] != value]:
+        raise CheckpointError(
+            f"{folder} holds a run with another {other[0]} ({note[other[0]]}, this one has {ours[other[0]]})",
+            "train into another folder with --out, or with the settings that it was begun with",
+        )
+
+
+def _note(run: Run) -> dict:
+    return {"run": run.name, "seed": run.seed, "model": asdict(run.model)}
+
+
 def _save(run: Run, states: States, state: State) -> None:
-    states.save(int(state.step), state, {"run": run.name, "model": asdict(run.model)})
+    states.save(int(state.step), state, _note(run))
 
 
 def _batch(run: Run, number: int) -> Batch:
@@ -213,51 +237,3 @@ def _placer():
         return jax.device_put(x, sharding)
 
     return one
-
-
-class Watch:
-    """Notices a loss that is not finite, or whose moving mean has risen far above its best."""
-
-    RISE = 3.0  # nats above the best moving mean
-    PACE = 0.02
-
-    def __init__(self) -> None:
-        self._mean: float | None = None
-        self._best = math.inf
-
-    def wrong(self, loss: float) -> str:
-        """What is wrong, empty when nothing is."""
-        if not math.isfinite(loss):
-            return f"the loss is {loss}"
-        self._mean = loss if self._mean is None else (1 - self.PACE) * self._mean + self.PACE * loss
-        self._best = min(self._best, self._mean)
-        if self._mean > self._best + self.RISE:
-            return f"the loss has risen to {self._mean:.2f} nats, from {self._best:.2f} at its best"
-        return ""
-
-
-class Stopper:
-    """Turns the first Ctrl-C or SIGTERM into a request that the loop answers between two steps; a second one interrupts."""
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> Stopper:
-        self._old = {}
-        try:
-            for number in self.SIGNALS:
-                self._old[number] = signal.signal(number, self._ask)
-        except ValueError:  # only the main thread may set handlers; elsewhere the caller stops us
-            pass
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: object) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True

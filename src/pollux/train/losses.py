@@ -78,13 +78,15 @@ cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
 class Report(NamedTuple):
-    """What a step tells: mean loss of running text and of answers (nats), share of answer tokens right, and the routers' loads."""
+    """What a step tells: mean loss of running text and of answers (nats), share of answer tokens right, the routers' loads, and
+    whether loss and gradient were finite."""
 
     loss: jax.Array
     text: jax.Array
     answer: jax.Array
     right: jax.Array
     loads: tuple[Load | None, ...]
+    sound: jax.Array
 
 
 def next_token(params: Tree, config: ModelConfig, batch: Batch) -> tuple[jax.Array, Report]:
@@ -96,5 +98,6 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch) -> tuple[jax.Arr
     is_answer = batch.answer.reshape(-1)
     is_text = (batch.weight.reshape(-1) > 0) & ~is_answer
     mean = lambda x, mask: jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)  # noqa: E731
-    report = Report(loss, mean(scores.nll, is_text), mean(scores.nll, is_answer), mean(scores.right, is_answer), output.loads)
+    answer, right = mean(scores.nll, is_answer), mean(scores.right, is_answer)
+    report = Report(loss, mean(scores.nll, is_text), answer, right, output.loads, jnp.isfinite(loss))
     return loss, report
