@@ -80,8 +80,9 @@ def test_every_word_of_any_page_keeps_its_line(parts):
             assert segment.line(text.index(part.strip())) == int(part.strip(" .").split("q")[1])
 
 
-HOSTILE = ["<div>", "<a ", '<a x=">"', '<a x="', "<a x='", "<!--", "</", "</a", "<!", "<?", "<", "&", "&#", "<a =", "<script>", "<pre>\n",
-           "<template>", "<title>", "<textarea>", "=", "\n", "<td>", "<a<", "&#9999999999;", "<b/", "</script"]  # fmt: skip
+HOSTILE = [
+           "<div>", "<a ", '<a x=">"', '<a x="', "<a x='", "<!--", "</", "</a", "<!", "<?", "<", "&", "&#", "<a =", "<script>",
+           "<pre>\n", "<template>", "<title>", "<textarea>", "=", "\n", "<td>", "<a<", "&#9999999999;", "<b/", "</script"]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
