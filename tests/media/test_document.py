@@ -81,8 +81,10 @@ def test_every_word_of_any_page_keeps_its_line(parts):
 
 
 HOSTILE = [
-           "<div>", "<a ", '<a x=">"', '<a x="', "<a x='", "<!--", "</", "</a", "<!", "<?", "<", "&", "&#", "<a =", "<script>",
-           "<pre>\n", "<template>", "<title>", "<textarea>", "=", "\n", "<td>", "<a<", "&#9999999999;", "<b/", "</script"]  # fmt: skip
+    "<div>", "<a ", '<a x=">"', '<a x="', "<a x='", "<!--",
+    "</", "</a", "<!", "<?", "<", "&", "&#", "<a =", "<script>", "<pre>\n", "<template>",
+    "<title>", "<textarea>", "=", "\n", "<td>", "<a<", "&#9999999999;", "<b/", "</script"
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
