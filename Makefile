@@ -1,4 +1,4 @@
-# make ask    set up once, then ask the shipped model five questions about a novel of 139,000 words
+# make ask    set up once, then ask the shipped model eight questions about a novel of 139,000 words
 # make test   set up once, then run the tests
 # make lint, make clean
 
@@ -14,8 +14,11 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 ask: $(VENV)/.installed
 	@$(BIN)/pollux ask examples/the_odd_women.txt \
 		-q "What is the combination of the iron safe in Great College Street?" \
+		-q "What is the serial number of Miss Barfoot's typewriter?" \
 		-q "What is the password of the Penhallow Lending Library?" \
+		-q "How much did Augustus Trevanion pay for the grey mare?" \
 		-q "Who was the harbour master of Porthmeur?" \
+		-q "What colour was the door of the Tolbrook lighthouse?" \
 		-q "What is the number of the barge Celandine?" \
 		-q "In which year was the Ottery Choral Society founded?"
 
