@@ -16,7 +16,7 @@ class Names:
         return 10
 
     def example(self, i):
-        return Example("It rained. " * i * i, (Question(f"Name {i}?", "aunt"),), f"{i}.txt")
+        return Example("It rained. " * i * i, (Question(f"Name {i}?", "aunt"),), ((0, f"{i}.txt"),))
 
     def score(self, question, reply):
         return float(question.answer == reply)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pollux.data.pack import _LEAST, ANSWER_WEIGHT, TEXT_WEIGHT, pack
-from pollux.tokens.stream import Stream
+from pollux.tokens.stream import Lesson
 from pollux.tokens.vocabulary import PAD
 
 LENGTH, ROWS = 96, 12
@@ -16,12 +16,12 @@ def draw(rng, room):
     """A document of 5 to 60 tokens, some of them an answer's. Token numbers grow, so that order shows."""
     length = min(room, rng.randint(5, 60))
     first = rng.randrange(100, 100_000)
-    scored = np.zeros(length, bool)
+    answer = np.zeros(length, bool)
     if rng.random() < 0.6:
         at = rng.randrange(length)
-        scored[at : at + 6] = True
-    nothing = np.zeros(length, np.int32)
-    return Stream(np.arange(first, first + length, dtype=np.int32), scored, nothing, nothing, nothing)
+        answer[at : at + 6] = True
+    source = np.where(answer, np.arange(length) // 2, -1).astype(np.int32)
+    return Lesson(np.arange(first, first + length, dtype=np.int32), answer, source)
 
 
 def answers(seed):
@@ -30,9 +30,9 @@ def answers(seed):
     for _ in range(ROWS):
         at, row = 0, set()
         while LENGTH - at >= _LEAST:
-            stream = draw(rng, LENGTH - at)
-            row |= {at + i for i in np.flatnonzero(stream.scored) if i}  # a document's first token is predicted by nothing
-            at += stream.size
+            lesson = draw(rng, LENGTH - at)
+            row |= {at + i for i in np.flatnonzero(lesson.answer) if i}  # a document's first token is predicted by nothing
+            at += lesson.size
         rows.append(row)
     return rows
 
@@ -80,6 +80,15 @@ def test_answers_come_first_and_weigh_more(seed, scored):
         assert (batch.weight[r, batch.answer[r]] == np.float32(ANSWER_WEIGHT)).all()
         rest = batch.weight[r, ~batch.answer[r]]
         assert set(rest) <= {np.float32(TEXT_WEIGHT), np.float32(0)}
+
+
+def test_sources_move_with_their_document(seed):
+    batch = pack(draw, Random(seed), ROWS, LENGTH, 1.0)
+    assert ((batch.source >= 0) == batch.answer).all() and batch.answer.any()
+    for r in range(ROWS):
+        target, source = batch.where[r, batch.answer[r]] + 1, batch.source[r, batch.answer[r]]
+        assert (batch.segment[r, source] == batch.segment[r, target]).all()
+        assert (batch.index[r, source] == batch.index[r, target] // 2).all()
 
 
 def test_places_are_drawn_anew_each_time():

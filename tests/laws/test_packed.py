@@ -25,19 +25,21 @@ def batch(rows, length):
     """A batch whose rows hold the numbered documents, each scored at the same places wherever it stands."""
     shape = len(rows), length
     tokens, index, segment = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.full(shape, -1, np.int32)
-    where = []
+    where, source = [], []
     for r, row in enumerate(rows):
-        at, places = 0, []
+        at, places, starts = 0, [], []
         for number, document in enumerate(row):
             span = slice(at, at + LENGTHS[document])
             tokens[r, span], index[r, span], segment[r, span] = TEXTS[document], np.arange(LENGTHS[document]), number
             places.append(SCORED[document] + at)
+            starts.append(np.full(SCORED[document].size, at))
             at = span.stop
         where.append(np.concatenate(places))
+        source.append(np.concatenate(starts))
     where = np.array(where, np.int32)
     target = np.take_along_axis(tokens, where + 1, 1)
     weight = np.where(target % 2 == 0, 3.0, 0.5).astype(np.float32)
-    return Batch(tokens, index, segment, where, target, weight, target % 2 == 0)
+    return Batch(tokens, index, segment, where, target, weight, target % 2 == 0, np.array(source, np.int32))
 
 
 @jax.jit

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pollux.tasks.definitions import Definitions, find_definitions, label
+from pollux.tasks.definitions import Definitions, find_definitions
 
 PYTHON = "import os\n\n\nclass Box(dict):\n    def lid(self):\n        return 1\n\n\n"
 PYTHON += "async def open_{n}(a,\n    b):\n    pass\n"
@@ -27,13 +27,14 @@ def test_answers_are_the_defining_lines():
             assert question.kind == ("definition/class" if "class " in question.answer else "definition/function")
 
 
-def test_every_piece_stands_under_its_label_and_is_a_run_of_lines():
+def test_every_piece_is_a_run_of_lines_of_its_file():
     sources = dict(FILES)
     for i in range(100):
-        context = Definitions(FILES, characters=(300, 900)).example(i).context
-        assert context.startswith("==== ") and len(context) <= 901
-        for path, piece in re.findall(r"==== (\S+) ====\n(.*?)(?=\n+==== |\Z)", context, re.DOTALL):
-            assert label(path) in context and f"\n{piece.rstrip()}\n" in f"\n{sources[path]}"
+        example = Definitions(FILES, characters=(300, 900)).example(i)
+        assert len(example.context) <= 901 and len({path for _, path in example.files}) == len(example.files) >= 1
+        stops = [start for start, _ in example.files[1:]] + [len(example.context)]
+        for (start, path), stop in zip(example.files, stops, strict=True):
+            assert f"\n{example.context[start:stop].rstrip()}\n" in f"\n{sources[path]}"
 
 
 def test_definitions_are_found_with_their_kinds():

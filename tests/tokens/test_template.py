@@ -10,7 +10,7 @@ from pollux.tokens.vocabulary import DOCUMENT, END, MODEL, PAGE, SPECIAL, USER, 
 
 V = shipped()
 ASKED = (Question("Who slept?", "the porter"), Question(" Where? ", " Lyon  "))
-EXAMPLE = Example("The porter slept in Lyon.\nNobody knew.", ASKED, "day.txt")
+EXAMPLE = Example("The porter slept in Lyon.\nNobody knew.", ASKED, ((0, "day.txt"),))
 
 
 def runs(mask):
@@ -20,11 +20,47 @@ def runs(mask):
 
 
 def test_exactly_the_answers_and_their_ends_are_scored():
-    stream = template.example(V, EXAMPLE)
-    scored = [stream.ids[a:b] for a, b in runs(stream.scored)]
-    assert [V.decode(ids) for ids in scored] == [" the porter", " Lyon"]
-    assert all(ids[-1] == END and (ids[:-1] >= SPECIAL).all() for ids in scored)
-    assert all(stream.ids[a - 1] == MODEL for a, _ in runs(stream.scored))
+    lesson = template.example(V, EXAMPLE)
+    answers = [lesson.ids[a:b] for a, b in runs(lesson.answer)]
+    assert [V.decode(ids) for ids in answers] == [" the porter", " Lyon"]
+    assert all(ids[-1] == END and (ids[:-1] >= SPECIAL).all() for ids in answers)
+    assert all(lesson.ids[a - 1] == MODEL for a, _ in runs(lesson.answer))
+
+
+def copied(example):
+    """Each answer token that is copied, and the token it is copied from, as text."""
+    lesson = template.example(V, example)
+    at = np.flatnonzero(lesson.source >= 0)
+    assert lesson.answer[at].all() and (lesson.source[at] < at).all() and not lesson.answer[lesson.source[at]].any()
+    return [(V.decode([a]), V.decode([b])) for a, b in zip(lesson.ids[at], lesson.ids[lesson.source[at]], strict=True)], lesson
+
+
+def test_an_answer_points_at_its_words_in_the_evidence():
+    text = "Gate 41. The porter left 4071 men behind, or 4071."
+    where = text.rindex("4071")
+    pairs, lesson = copied(Example(text, (Question("How many?", "4071", (where, where + 4)),)))
+    assert pairs == [(c, c) for c in " 4071"] and lesson.ids[-1] == END and lesson.source[-1] == -1
+    inside = template.documents(V, template.reading(Example(text, ())))
+    assert inside.start[lesson.source[lesson.source >= 0]].tolist() == list(range(where - 1, where + 4))
+
+
+def test_an_answer_in_other_case_or_another_file_is_found_and_one_inside_a_word_is_not():
+    files = Example("Bought.\nSilver plate is what it was.", (), ((0, "a.txt"), (8, "b.txt")))
+    asked = Question("What?", "silver plate", (8, 36))
+    pairs, _ = copied(Example(files.context, (asked,), files.files))
+    assert [b.strip().lower() for _, b in pairs][-1] == "plate"
+    assert copied(Example("Platelets.", (Question("What?", "plate", (0, 10)),)))[0] == []
+
+
+def test_an_answer_without_evidence_points_into_its_question():
+    pairs, _ = copied(Example("", (Question("Anna met Bell in Lyon. Whom?", "Bell"),)))
+    assert pairs == [(" Bell", " Bell")]
+
+
+def test_files_of_an_example_are_documents_of_their_own():
+    files = template.reading(Example("one\ntwo\n", (), ((0, "a.py"), (4, "b.py"))))
+    assert [(f.path, f.segments[0].text, f.segments[0].start) for f in files] == [("a.py", "one\n", 0), ("b.py", "two\n", 4)]
+    assert template.reading(Example("", ())) == []
 
 
 def test_an_example_reads_as_a_conversation():
@@ -34,7 +70,7 @@ def test_an_example_reads_as_a_conversation():
 
 
 def test_places_lead_back_to_the_context():
-    stream = template.example(V, EXAMPLE)
+    stream = template.documents(V, template.reading(EXAMPLE))
     inside = stream.segment == 0
     assert "".join(EXAMPLE.context[a:b] for a, b in zip(stream.start[inside], stream.end[inside], strict=True)) == EXAMPLE.context
     assert V.decode(stream.ids[inside]) == EXAMPLE.context and set(stream.segment) == {-1, 0}
@@ -52,7 +88,6 @@ def test_segments_are_counted_across_documents_and_pages_are_labelled():
     book = Document("a.pdf", (Text("a.pdf", "First page.", page=1), Text("a.pdf", "Second page.", page=2)))
     note = Document("b.txt", (Text("b.txt", "A note."),))
     stream = template.documents(V, [book, note])
-    assert not stream.scored.any()
     texts = ["First page.", "Second page.", "A note."]
     for number, text in enumerate(texts):
         here = stream.segment == number

@@ -24,8 +24,8 @@ pollux info --length 10M
 pollux info --model runs/laptop --length 128k
 """
 _UNITS = {"": 1, "k": 1000, "m": 1_000_000, "g": 1_000_000_000}
-# A token's place: its id, segment, start and end (int32), and whether it is scored (bool).
-_PLACE_BYTES = 17
+# A token's place: its id, segment, start and end (int32).
+_PLACE_BYTES = 16
 
 
 def add(commands) -> None:

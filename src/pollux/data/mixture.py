@@ -11,7 +11,7 @@ from pollux.data.pack import pack
 from pollux.tasks.prose import passage
 from pollux.tasks.task import NoExample, Task
 from pollux.tokens import template
-from pollux.tokens.stream import Batch, Stream
+from pollux.tokens.stream import Batch, Lesson
 from pollux.tokens.vocabulary import Vocabulary
 
 # Examples that come out longer than the room left in a row are drawn again this often before running text takes the room.
@@ -49,23 +49,24 @@ class Mixture:
 
     def batch(self, number: int, rows: int, length: int) -> Batch:
         """Batch ``number``: the same for the same seed, whoever asks and whenever."""
-        return pack(self._draw, Random(f"{self.seed}/{number}"), rows, length, self.scored)
+        batch = pack(self._draw, Random(f"{self.seed}/{number}"), rows, length, self.scored)
+        return batch if any(source.task for source in self.sources) else batch._replace(source=None)
 
-    def _draw(self, rng: Random, room: int) -> Stream:
+    def _draw(self, rng: Random, room: int) -> Lesson:
         weights = [source.weight for source in self.sources]
         for _ in range(_TRIES):
             source = rng.choices(self.sources, weights)[0]
             if source.task is None:
                 return self._text(source, rng, rng.randint(min(_PASSAGE, room), room))
             try:
-                stream = template.example(self.vocabulary, source.task.example(rng.randrange(len(source.task))))
+                lesson = template.example(self.vocabulary, source.task.example(rng.randrange(len(source.task))))
             except NoExample:  # no English sentences to take a word from, say
                 continue
-            if stream.size <= room:
-                return stream
+            if lesson.size <= room:
+                return lesson
         texts = [source for source in self.sources if source.texts]
         return self._text(rng.choices(texts, [s.weight for s in texts])[0], rng, room)
 
-    def _text(self, source: Source, rng: Random, room: int) -> Stream:
+    def _text(self, source: Source, rng: Random, room: int) -> Lesson:
         text = passage(rng.choice(source.texts), rng, room * 6)
-        return Stream(*(column[:room] for column in template.plain(self.vocabulary, text)))
+        return Lesson(*(column[:room] for column in template.plain(self.vocabulary, text)))

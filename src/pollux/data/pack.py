@@ -1,4 +1,4 @@
-"""Streams packed into rows of one length. Documents that share a row do not see each other (`Batch.segment`).
+"""Lessons packed into rows of one length. Documents that share a row do not see each other (`Batch.segment`).
 
 Axis letters: B rows, T tokens, M scored positions per row.
 """
@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 
-from pollux.tokens.stream import Batch, Stream
+from pollux.tokens.stream import Batch, Lesson
 from pollux.tokens.vocabulary import PAD
 
 # How much an answer's token weighs in the loss beside a token of running text.
@@ -18,39 +18,40 @@ ANSWER_WEIGHT, TEXT_WEIGHT = 3.0, 0.3
 # A shorter rest of a row is not worth a document of its own.
 _LEAST = 16
 
-Draw = Callable[[Random, int], Stream]
+Draw = Callable[[Random, int], Lesson]
 
 
 def pack(draw: Draw, rng: Random, rows: int, length: int, scored: float = 0.25) -> Batch:
-    """Fill ``rows`` rows of ``length`` tokens with streams from ``draw(rng, room)``, each at most ``room`` tokens long.
+    """Fill ``rows`` rows of ``length`` tokens with lessons from ``draw(rng, room)``, each at most ``room`` tokens long.
 
     Args:
         scored: The share of positions that the loss is computed on: all answers as far as they fit, then others at random.
     """
     filled = [_row(draw, rng, length) for _ in range(rows)]
     chosen = [_choose(row, rng, max(1, round(length * scored))) for row in filled]
-    tokens, index, segment, _ = (np.stack(column) for column in zip(*filled, strict=True))
-    where, target, weight, answer = (np.stack(column) for column in zip(*chosen, strict=True))
-    return Batch(tokens, index, segment, where, target, weight, answer)
+    tokens, index, segment, _, _ = (np.stack(column) for column in zip(*filled, strict=True))
+    return Batch(tokens, index, segment, *(np.stack(column) for column in zip(*chosen, strict=True)))
 
 
 def _row(draw: Draw, rng: Random, length: int) -> tuple[np.ndarray, ...]:
-    """Tokens, index, segment, and whether each token is an answer's: [T] each."""
+    """Tokens, index, segment, whether each token is an answer's, and where in the row it is copied from: [T] each."""
     tokens, index = np.full(length, PAD, np.int32), np.arange(length, dtype=np.int32)
     segment, answer = np.full(length, -1, np.int32), np.zeros(length, bool)
+    source = np.full(length, -1, np.int32)
     at = number = 0
     while length - at >= _LEAST:
-        stream = draw(rng, length - at)
-        stop = at + stream.size
-        tokens[at:stop], answer[at:stop] = stream.ids, stream.scored
-        index[at:stop], segment[at:stop] = np.arange(stream.size), number
+        lesson = draw(rng, length - at)
+        stop = at + lesson.size
+        tokens[at:stop], answer[at:stop] = lesson.ids, lesson.answer
+        source[at:stop] = np.where(lesson.source < 0, -1, lesson.source + at)
+        index[at:stop], segment[at:stop] = np.arange(lesson.size), number
         at, number = stop, number + 1
-    return tokens, index, segment, answer
+    return tokens, index, segment, answer, source
 
 
 def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int) -> tuple[np.ndarray, ...]:
-    """The positions that carry loss: where, target, weight, answer, [M] each. A position predicts its document's next token."""
-    tokens, _, segment, answer = row
+    """The positions that carry loss: where, target, weight, answer, source, [M] each. A position predicts its document's next token."""
+    tokens, _, segment, answer, source = row
     predicts = np.flatnonzero((segment[1:] == segment[:-1]) & (segment[1:] >= 0))
     order = np.random.default_rng(rng.getrandbits(64)).permutation(predicts)
     first = order[np.argsort(~answer[order + 1], kind="stable")][:count]
@@ -59,4 +60,5 @@ def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int) -> tuple[np.nd
     real = np.arange(count) < first.size
     is_answer = answer[where + 1] & real
     weight = np.where(is_answer, ANSWER_WEIGHT, TEXT_WEIGHT) * real
-    return where, tokens[where + 1], weight.astype(np.float32), is_answer
+    copied = np.where(is_answer, source[where + 1], -1)
+    return where, tokens[where + 1], weight.astype(np.float32), is_answer, copied

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 from pollux.engine.engine import Engine
 from pollux.engine.request import Answer, Sampling
-from pollux.media.segment import Document, Text
 from pollux.tasks.task import Example, Question, Task
+from pollux.tokens.template import reading
 
 Progress = Callable[[int, int], None]
 
@@ -53,7 +53,7 @@ def run(engine: Engine, task: Task, count: int, progress: Progress | None = None
 
 def _outcomes(engine: Engine, task: Task, sampling: Sampling, extra) -> Iterator[Outcome]:
     for examples in _groups(task):
-        context = engine.read(documents(examples[0]))
+        context = engine.read(reading(examples[0]))
         asked = [(example, question) for example in examples for question in example.questions]
         answers = engine.answer(context, [question.text for _, question in asked], sampling)
         for (example, question), answer in zip(asked, answers, strict=True):
@@ -79,13 +79,6 @@ def _groups(task: Task) -> Iterator[list[Example]]:
             bare = []
     if bare:
         yield bare
-
-
-def documents(example: Example) -> list[Document]:
-    """An example's context as the document that it would be."""
-    if not example.context:
-        return []
-    return [Document(example.path, (Text(example.path, example.context),))]
 
 
 def cited(question: Question, answer: Answer) -> bool:

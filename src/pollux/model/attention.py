@@ -39,9 +39,10 @@ class Context(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What an attention layer hands back besides its output: the new tokens' keys and values [B, T, K, D], the convolution's last
-    inputs [B, T + taps - 1, W], and what retrieval found (None without a context)."""
+    """What an attention layer hands back besides its output: the new tokens' queries [B, T, H, D] (scaled), keys and values
+    [B, T, K, D], the convolution's last inputs [B, T + taps - 1, W], and what retrieval found (None without a context)."""
 
+    query: jax.Array
     key: jax.Array
     value: jax.Array
     conv: jax.Array
@@ -81,7 +82,7 @@ def attention(
     if context is not None and not window:
         part, found = _with_context(q, part, context, config)
     out = unfold_queries(part.out, batch, length).reshape(batch, length, -1)
-    return linear(out, w["out"]), Seen(k.astype(past.key.dtype), v.astype(past.value.dtype), conv_rows, found)
+    return linear(out, w["out"]), Seen(q, k.astype(past.key.dtype), v.astype(past.value.dtype), conv_rows, found)
 
 
 def _own(q, k, v, sight: Sight, past: Past, window: int | None, rotary_base: float) -> Partial:

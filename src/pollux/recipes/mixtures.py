@@ -30,12 +30,12 @@ class Diet:
 
 
 BROAD = Diet(
-    {"facts": 4, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.3, "definitions": 0.8, "reading": 1.5, "cloze": 0.5,
+    {"facts": 3, "mixed facts": 1, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.3, "definitions": 0.8, "reading": 1.5, "cloze": 0.5,
      "prose": 1.0, "code": 0.4}, asked=0.2, scored=0.25,
 )  # fmt: skip
 # Twice the questions per token, for when language is learned well enough and recall is not.
 RECALL = Diet(
-    {"facts": 5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5, "reading": 0.5, "cloze": 0.3,
+    {"facts": 3.5, "mixed facts": 1.5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5, "reading": 0.5, "cloze": 0.3,
      "prose": 0.3, "code": 0.15}, asked=0.5, scored=0.125,
 )  # fmt: skip
 
@@ -61,8 +61,10 @@ def _sources(corpus: Corpus, reading: Reading | None, length: int, seed: int, as
     longest = int((length - most * _QUESTION) * _CHARACTERS)
     shared = {"seed": seed, "questions": (max(2, int(most * asked)), most)}
     facts = partial(Recall, corpus.prose, **shared)
+    few = partial(facts, pool=(1, 6), improvised=0.2)
     sources = {
-        "facts": {"task": facts(characters=(250, longest), share=(0.15, 0.7))},
+        "facts": {"task": few(characters=(250, longest), share=(0.15, 0.7))},
+        "mixed facts": {"task": facts(characters=(250, longest), share=(0.15, 0.7))},
         "sparse facts": {"task": facts(characters=(longest // 2, longest), share=(0.02, 0.2))},
         "listed facts": {"task": facts(characters=(200, longest * 2 // 3), share=(1, 1))},
         "cloze": {"task": Cloze(corpus.prose, seed=seed)},

@@ -1,6 +1,6 @@
 """Definitions: source files in one context, and the question where a function or class is defined.
 
-The answer is the definition's own line, and its evidence tells file and line: the label above it and the lines between.
+The answer is the definition's own line, and its evidence tells file and line.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SCRIPT = re.compile(
 )
 _PATTERNS = {".py": _PYTHON, ".pyi": _PYTHON, **dict.fromkeys((".js", ".jsx", ".mjs", ".ts", ".tsx"), _SCRIPT)}
 _LONGEST = 160  # characters of a line that is asked for: longer ones are seldom written by hand
-_SHORTEST = 80  # characters of a piece of a file: a label over less than two lines or so says nothing
+_SHORTEST = 80  # characters of a piece of a file: less than two lines or so say nothing
 _TRIES = 50  # contexts tried before the files are declared to define nothing that can be asked for
 _WORDINGS = (
     "Where is the {what} `{name}` defined?",
@@ -51,11 +51,6 @@ class Definition(NamedTuple):
     end: int
     name: str
     what: str
-
-
-def label(path: str) -> str:
-    """The line that stands above a file in a context of several."""
-    return f"==== {path} ====\n"
 
 
 @lru_cache(maxsize=65536)
@@ -110,37 +105,38 @@ class Definitions:
         """
         rng = Random(f"{self.seed}/{i}")
         for _ in range(_TRIES):
-            context, found = self._context(rng)
+            context, found, files = self._context(rng)
             once = _askable(found)
             if once:
                 asked = rng.sample(once, min(rng.randint(*self.questions), len(once)))
-                return Example(context, tuple(_ask(d, context, rng) for d in asked))
+                return Example(context, tuple(_ask(d, context, rng) for d in asked), files)
         raise NoExample(
             f"found no definition in {_TRIES} contexts of {len(self.files)} files; "
             f"pass Python or JavaScript files, known by their ending ({', '.join(_PATTERNS)})"
         )
 
-    def _context(self, rng: Random) -> tuple[str, list[Definition]]:
-        """Pieces of files under their labels, and their definitions with ranges in the whole."""
+    def _context(self, rng: Random) -> tuple[str, list[Definition], tuple[tuple[int, str], ...]]:
+        """Pieces of files, their definitions with ranges in the whole, and where each file starts."""
         size = draw_size(rng, self.characters)
         count = min(rng.randint(*self.pieces), len(self.files))
         parts: list[str] = []
         found: list[Definition] = []
+        files: list[tuple[int, str]] = []
         length = 0
         for done, number in enumerate(rng.sample(range(len(self.files)), count)):
             path, source = self.files[number]
-            room = (size - length) // (count - done) - len(label(path)) - 1
+            room = (size - length) // (count - done) - len(path)
             if room < _SHORTEST:
                 continue
             definitions = find_definitions(path, source)
             start, end = _run(source, definitions, room, rng)
-            shift = length + len(label(path)) - start
+            shift = length - start
             inside = definitions[bisect_left(definitions, (start,)) : bisect_right(definitions, (end,))]
             found += [d._replace(start=d.start + shift, end=d.end + shift) for d in inside if d.end <= end]
-            part = label(path) + source[start:end].rstrip() + "\n\n"
-            parts.append(part)
-            length += len(part)
-        return "".join(parts).rstrip() + "\n", found
+            parts.append(source[start:end].rstrip() + "\n")
+            files.append((length, path))
+            length += len(parts[-1])
+        return "".join(parts), found, tuple(files)
 
     def score(self, question: Question, reply: str) -> float:
         return exact(question, reply)

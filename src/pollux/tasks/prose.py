@@ -22,6 +22,13 @@ _ABBREVIATION = re.compile(
     r"Sergt|Sgt|Maj|Sr|Jr|vs|viz|etc|e\.g|i\.e|cf|Vol|Fig|Chap|pp?|ch)$"
 )
 _TAIL = 600  # characters of a passage's end that are searched for a sentence end: longer than nearly every sentence
+_STEMS = (
+    "annals", "archive", "book", "chapter", "diary", "draft", "essay", "history", "journal", "letters", "log", "manual", "memoir",
+    "minutes", "news", "notes", "novel", "old", "page", "papers", "part", "readme", "record", "report", "story", "tale", "text",
+    "volume", "1", "2", "3", "7", "12", "2019", "a", "final",
+)  # fmt: skip
+_ENDINGS = (".txt", ".txt", ".txt", ".md", ".html", ".pdf", "")
+_SEPARATORS = ("-", "_", " ", "")
 _LINE_LIKE = ("#", "//", "{", "[", "-", "*", "<")
 
 
@@ -78,6 +85,13 @@ def _cut(document: str, start: int, characters: int) -> int:
     ends = [end for end in sentence_ends(document[low : stop + 8]) if end <= len(tail)]
     keep = ends[-1] if ends else max(tail.rfind("\n"), 0) or max(tail.rfind(" "), 0) or len(tail)
     return low + keep - start
+
+
+def file_name(rng: Random) -> str:
+    """A name such as a user's file may have."""
+    stem = rng.choice(_SEPARATORS).join(rng.choice(_STEMS) for _ in range(rng.randint(1, 3)))
+    folder = rng.choice(("", "", rng.choice(_STEMS) + "/"))
+    return f"{folder}{stem}{rng.choice(_ENDINGS)}"
 
 
 def filler(documents: Sequence[str], rng: Random, characters: int) -> str:

@@ -16,9 +16,13 @@ from importlib import resources
 from random import Random
 
 from pollux.tasks import lexicon
-from pollux.tasks.prose import draw_size, filler, insert, is_line_like
+from pollux.tasks.prose import draw_size, file_name, filler, insert, is_line_like, sentence_ranges
 from pollux.tasks.task import Example, Question, exact
 
+# How a fact that names no attribute is asked for, where its statement was improvised.
+_PLAIN = ("What about {subject}?", "What goes with {subject}?", "{subject}?", "What is said of {subject}?", "Find {subject}.")
+# Kinds of value that are known for what they are without a sentence to say so.
+_TELLING = ("number", "code", "hex", "date", "time", "price", "distance", "person", "place")
 _TRIES = 8  # draws that collide in a row before names are taken to have run out
 
 
@@ -75,6 +79,10 @@ class Recall:
         split: Which half of the lexicon's names and values: "train" or "heldout".
         characters: Length of a context, drawn log-uniformly between the two.
         facts: How many facts, drawn uniformly between the two.
+        pool: Phrasings that one example draws from, so many as drawn uniformly between the two; None for all. Where few phrasings
+            hold many facts, nothing but the subject and the attribute tells which one is asked for.
+        improvised: Share of that pool, if there is one, that is made up for the example: slots set at random into a sentence of
+            the documents, so that no wording can be learned, only that subject and value stand together.
         share: When given, in place of ``facts``: the facts' share of the context; 1 is a bare list of facts.
         questions: How many of the facts are asked for, drawn uniformly; fewer where there are fewer facts.
         only: Ids of the phrasings to use, None for all.
@@ -87,6 +95,8 @@ class Recall:
     characters: tuple[int, int] = (1000, 4000)
     facts: tuple[int, int] = (2, 8)
     share: tuple[float, float] | None = None
+    pool: tuple[int, int] | None = None
+    improvised: float = 0.0
     questions: tuple[int, int] = (1, 4)
     seed: int = 0
     only: tuple[str, ...] | None = None
@@ -123,7 +133,7 @@ class Recall:
         text = filler(self.documents, rng, rest) if rest > 100 and len(self.documents) else ""
         context, ranges = insert(text, statements, rng)
         asked = rng.sample(range(len(facts)), min(rng.randint(*self.questions), len(facts)))
-        return Example(context, tuple(self._ask(facts[n], ranges[n], rng) for n in asked))
+        return Example(context, tuple(self._ask(facts[n], ranges[n], rng) for n in asked), ((0, file_name(rng)),))
 
     def _draw_facts(self, rng: Random, characters: int) -> tuple[list[Fact], list[str]]:
         """Facts until there are enough: by number, or by share of the context. Never more than the context can hold."""
@@ -131,7 +141,11 @@ class Recall:
         budget = characters * (rng.uniform(*self.share) if self.share else 0.9)
         facts: list[Fact] = []
         statements: list[str] = []
-        for fact in _family(self._choices, self.split, rng):
+        choices = self._choices
+        if self.pool:
+            choices = rng.sample(choices, min(rng.randint(*self.pool), len(choices)))
+            choices = [improvise(self.documents, rng) if rng.random() < self.improvised else choice for choice in choices]
+        for fact in _family(choices, self.split, rng):
             statement = _render(rng.choice(fact.phrasing.statements), fact)
             budget -= len(statement) + 2
             if facts and budget < 0:
@@ -148,6 +162,27 @@ class Recall:
 
     def score(self, question: Question, reply: str) -> float:
         return exact(question, reply)
+
+
+def improvise(documents: Sequence[str], rng: Random) -> Phrasing:
+    """A phrasing made of some sentence, with slots set between its words; questions are the plainest ones of the training file."""
+    attributed = _attributed()
+    text = filler(documents, rng, 400) if len(documents) else ""
+    words = rng.choice([text[a:b] for a, b in sentence_ranges(text)] or [""]).replace("{", "").replace("}", "").split()
+    start = rng.randrange(max(1, len(words) - 8))
+    words = words[start : start + rng.randint(3, 24)]
+    slots = ["{subject}", "{value}"] + ["{attribute}"] * (rng.random() < 0.7)
+    for slot in slots:
+        words.insert(rng.randint(0, len(words)), slot)
+    subject = rng.choice(attributed).subject
+    questions = rng.choice(attributed).questions if "{attribute}" in slots else (rng.choice(_PLAIN),)
+    statement = " ".join(words)
+    return Phrasing("improvised", subject, _TELLING, (statement,), questions)
+
+
+@cache
+def _attributed() -> tuple[Phrasing, ...]:
+    return tuple(phrasing for phrasing in load_phrasings("train") if phrasing.has_attribute and phrasing.subject)
 
 
 def _family(choices: Sequence[Phrasing], split: str, rng: Random) -> Iterator[Fact]:

@@ -30,11 +30,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Example:
-    """A context and the questions about it. ``path`` labels the context as a file would be; empty where it has no name."""
+    """A context and the questions about it.
+
+    Attributes:
+        files: The files that the context is made of, one after another: the character at which each starts (the first at 0), and
+            its path, empty where it has no name.
+    """
 
     context: str
     questions: tuple[Question, ...]
-    path: str = ""
+    files: tuple[tuple[int, str], ...] = ((0, ""),)
 
 
 class NoExample(ValueError):

@@ -14,13 +14,11 @@ class Stream(NamedTuple):
     """A run of tokens and where each came from.
 
     ids: int32 [T].
-    scored: bool [T], True where a model is to predict this token (answers), for training.
     segment: int32 [T], the segment of the reading that the token stands in, -1 for tokens of the template's own.
     start, end: int32 [T], the token's character range in that segment's text.
     """
 
     ids: np.ndarray
-    scored: np.ndarray
     segment: np.ndarray
     start: np.ndarray
     end: np.ndarray
@@ -36,12 +34,31 @@ def join(streams: list[Stream]) -> Stream:
     return Stream(*(np.concatenate(column) for column in zip(*streams, strict=True)))
 
 
+class Lesson(NamedTuple):
+    """A run of tokens to learn from.
+
+    ids: int32 [T].
+    answer: bool [T], True where a token is part of an answer.
+    source: int32 [T], for a token that is copied from an earlier one, where in this lesson that stands; -1 for others.
+    """
+
+    ids: np.ndarray
+    answer: np.ndarray
+    source: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return int(self.ids.size)
+
+
 class Batch(NamedTuple):
     """A training batch of fixed shape.
 
     tokens, index, segment: int32 [B, T]; ``index`` restarts with each document, ``segment`` tells them apart (-1: padding).
     where: int32 [B, M], positions whose next token is predicted. target: int32 [B, M]. weight: float32 [B, M], 0 for filling.
     answer: bool [B, M], whether the target is part of an answer.
+    source: int32 [B, M], the position in the row that the target is copied from, -1 where there is none; None in batches that
+        hold no answers at all.
     """
 
     tokens: np.ndarray
@@ -51,3 +68,4 @@ class Batch(NamedTuple):
     target: np.ndarray
     weight: np.ndarray
     answer: np.ndarray
+    source: np.ndarray | None

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from pollux.media.segment import Document
+from pollux.media.segment import Document, Text
 from pollux.tasks.task import Example
-from pollux.tokens.stream import Stream, join
+from pollux.tokens.stream import Lesson, Stream, join
 from pollux.tokens.vocabulary import DOCUMENT, END, MODEL, PAGE, USER, Vocabulary
 
 
-def own(ids: list[int] | np.ndarray, *, scored: bool = False) -> Stream:
+def own(ids: list[int] | np.ndarray) -> Stream:
     """Tokens that come from no document."""
     ids = np.asarray(ids, np.int32)
     nowhere, zero = np.full(ids.size, -1, np.int32), np.zeros(ids.size, np.int32)
-    return Stream(ids, np.full(ids.size, scored), nowhere, zero, zero)
+    return Stream(ids, nowhere, zero, zero)
 
 
 def _text(vocabulary: Vocabulary, text: str, segment: int) -> Stream:
     ids, start, end = vocabulary.encode_places(text)
-    return Stream(ids, np.zeros(ids.size, bool), np.full(ids.size, segment, np.int32), start, end)
+    return Stream(ids, np.full(ids.size, segment, np.int32), start, end)
 
 
 def _label(vocabulary: Vocabulary, token: int, text: str) -> Stream:
@@ -54,17 +54,66 @@ def answer(vocabulary: Vocabulary, text: str) -> np.ndarray:
     return np.array([*vocabulary.encode(f" {text.strip()}"), END], np.int32)
 
 
-def example(vocabulary: Vocabulary, item: Example) -> Stream:
-    """A task's example as a conversation, every answer scored."""
-    streams = [own([])]
-    if item.context:
-        streams += [_label(vocabulary, DOCUMENT, item.path), _text(vocabulary, item.context, 0)]
+def reading(item: Example) -> list[Document]:
+    """An example's context as the files that it would be. Places in them count from the context's start."""
+    stops = [start for start, _ in item.files[1:]] + [len(item.context)]
+    pieces = [(path, item.context[start:stop], start) for (start, path), stop in zip(item.files, stops, strict=True)]
+    return [Document(path, (Text(path, text, start=start),)) for path, text, start in pieces if text]
+
+
+def example(vocabulary: Vocabulary, item: Example) -> Lesson:
+    """A task's example as a conversation."""
+    files = reading(item)
+    context = documents(vocabulary, files)
+    inside = np.flatnonzero(context.segment >= 0)
+    first = np.array([document.segments[0].start for document in files], np.int32)
+    starts = context.start[inside] + first[context.segment[inside]]
+    parts, at = [_unasked(context.ids)], context.size
     for asked in item.questions:
-        streams.append(own(question(vocabulary, asked.text)))
-        streams.append(own(answer(vocabulary, asked.answer), scored=True))
-    return join(streams)
+        ids = question(vocabulary, asked.text)
+        if asked.evidence:
+            where = _places(item.context, asked.answer, *asked.evidence), inside, starts
+        else:
+            text = f" {asked.text.strip()}"
+            own_starts = vocabulary.encode_places(text)[1]
+            # 1: the token that opens a question
+            where = _places(text, asked.answer, 0, len(text)), at + 1 + np.arange(own_starts.size), own_starts
+        parts += [_unasked(ids), _reply(vocabulary, asked.answer, *where)]
+        at += ids.size + parts[-1].size
+    return Lesson(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def plain(vocabulary: Vocabulary, text: str, path: str = "") -> Stream:
+def plain(vocabulary: Vocabulary, text: str, path: str = "") -> Lesson:
     """A text with nothing asked."""
-    return join([_label(vocabulary, DOCUMENT, path), _text(vocabulary, text, 0)])
+    return _unasked(join([_label(vocabulary, DOCUMENT, path), _text(vocabulary, text, 0)]).ids)
+
+
+def _unasked(ids: np.ndarray) -> Lesson:
+    return Lesson(ids, np.zeros(ids.size, bool), np.full(ids.size, -1, np.int32))
+
+
+def _places(text: str, answer: str, start: int, end: int) -> int:
+    """Where the answer's words first stand in text[start:end], in any case, and not inside longer words; -1 where they do not."""
+    text, answer = text[start:end].lower(), answer.strip().lower()
+    at = text.find(answer)
+    while at >= 0:
+        stop = at + len(answer)
+        if not text[max(at - 1, 0) : at].isalnum() and not text[stop : stop + 1].isalnum():
+            return start + at
+        at = text.find(answer, at + 1)
+    return -1
+
+
+def _reply(vocabulary: Vocabulary, text: str, found: int, tokens: np.ndarray, starts: np.ndarray) -> Lesson:
+    """An answer, each token of it with the one that it repeats.
+
+    Args:
+        found: The character at which the answer stands in what was read, -1 where it does not stand there word for word.
+        tokens, starts: int32 [S], the tokens of what was read, and the character that each starts at.
+    """
+    ids, _, ends = vocabulary.encode_places(f" {text.strip()}")
+    source = np.full(ids.size + 1, -1, np.int32)
+    if found >= 0:
+        # by a token's last character, which, unlike its first, is never the space that a word may begin with
+        source[:-1] = tokens[np.searchsorted(starts, found + ends - 2, side="right") - 1]
+    return Lesson(np.append(ids, np.int32(END)), np.ones(ids.size + 1, bool), source)

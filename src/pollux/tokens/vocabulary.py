@@ -90,10 +90,11 @@ class Vocabulary:
     def _encode_parts(self, parts: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         if any(map(_SURROGATE.search, parts)):
             return [self._encode_with_bytes(part) for part in parts]
+        if len(parts) == 1:  # no need to wake the threads
+            return [_arrays(self._tokenizer.encode(parts[0]))]
         found = []
         for start in range(0, len(parts), _PARTS):
-            for e in self._tokenizer.encode_batch(parts[start : start + _PARTS]):
-                found.append((np.array(e.ids, np.int32) + SPECIAL, np.array(e.offsets, np.int32).reshape(-1, 2)))
+            found += map(_arrays, self._tokenizer.encode_batch(parts[start : start + _PARTS]))
         return found
 
     def _encode_with_bytes(self, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -130,6 +131,11 @@ class Vocabulary:
     def decode(self, ids: Iterable[int]) -> str:
         """Text, with bytes that are no UTF-8 as lone surrogates, so that nothing is lost."""
         return self.decode_bytes(ids).decode("utf-8", "surrogateescape")
+
+
+def _arrays(encoding) -> tuple[np.ndarray, np.ndarray]:
+    """Ids [T] and character ranges [T, 2] of what the library has encoded."""
+    return np.array(encoding.ids, np.int32) + SPECIAL, np.array(encoding.offsets, np.int32).reshape(-1, 2)
 
 
 _SURROGATE = re.compile("([\udc80-\udcff])")

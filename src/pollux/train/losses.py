@@ -1,6 +1,6 @@
 """Losses as pure functions.
 
-Axis letters: B batch, M scored positions, N = B * M, W width, V vocabulary, R rows of a block.
+Axis letters: B batch, T tokens, M scored positions, N = B * M, W width, V vocabulary, R rows of a block, H heads, D head size.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import jax
 import jax.numpy as jnp
 
 from pollux.base.weights import Tree
-from pollux.kernels.attention import Sight
-from pollux.kernels.products import dot
+from pollux.kernels.attention import HIDDEN, Sight, fold_keys, fold_queries, sees, unfold_queries
+from pollux.kernels.products import dot, product
 from pollux.model.experts import Load
-from pollux.model.sizes import ModelConfig
+from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward
 from pollux.tokens.stream import Batch
+from pollux.tokens.vocabulary import MODEL
 
 # Rows of logits made at once: 512 x 8,192 floats are 16 MB, near the last-level cache; all of them would go to memory and back.
 ROWS = 512
+# Weight of the loss that teaches retrieval where an answer stands.
+POINTING = 0.3
 
 
 class Scores(NamedTuple):
@@ -77,27 +80,64 @@ def _cross_entropy_backward(saved, grad):
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
+def pointing(query_BTHD, key_BTKD, sight: Sight, where_BM, source_BM) -> jax.Array:
+    """How far attention is from the token to be copied: -log of its share of the softmax, mean over heads, float32 [B, M].
+
+    Heads are averaged before the logarithm, so that one of them is enough and the others stay free.
+    """
+    (batch, count), heads = where_BM.shape, query_BTHD.shape[2]
+    at = lambda x_BT: jnp.take_along_axis(x_BT, where_BM, axis=1)  # noqa: E731
+    seen_BMT = sees(Sight(at(sight.index), at(sight.segment)), sight, None)
+    query = jnp.take_along_axis(query_BTHD, where_BM[..., None, None], axis=1)
+    scores_NRT = product(fold_queries(query, key_BTKD.shape[2]), fold_keys(key_BTKD).swapaxes(1, 2))
+    scores_BMHT = unfold_queries(scores_NRT, batch, count)
+    scores_BMHT = jnp.where(seen_BMT[:, :, None], scores_BMHT, HIDDEN)
+    at_source_BMH = jnp.take_along_axis(scores_BMHT, jnp.maximum(source_BM, 0)[:, :, None, None], axis=-1)[..., 0]
+    share_BMH = at_source_BMH - jax.nn.logsumexp(scores_BMHT, axis=-1)
+    return jnp.log(heads) - jax.nn.logsumexp(share_BMH, axis=-1)
+
+
 class Report(NamedTuple):
-    """What a step tells: mean loss of running text and of answers (nats), share of answer tokens right, the routers' loads, and
-    whether loss and gradient were finite."""
+    """What a step tells: mean loss of running text and of answers (nats), share of answer tokens right, share of answers right to
+    the last token (as greedy decoding would give them), mean share of attention on the token to be copied (geometric), the
+    routers' loads, and whether loss and gradient were finite."""
 
     loss: jax.Array
     text: jax.Array
     answer: jax.Array
     right: jax.Array
+    exact: jax.Array
+    pointed: jax.Array
     loads: tuple[Load | None, ...]
     sound: jax.Array
 
 
 def next_token(params: Tree, config: ModelConfig, batch: Batch) -> tuple[jax.Array, Report]:
-    """Weighted mean next-token loss (nats) over the positions that a batch scores."""
-    output = forward(params, config, batch.tokens, Sight(batch.index, batch.segment))
+    """Weighted mean next-token loss (nats) over the positions that a batch scores, and, where an answer's token is copied from the
+    context, `POINTING` times how far the last retrieval layer is from looking at it."""
+    sight = Sight(batch.index, batch.segment)
+    output = forward(params, config, batch.tokens, sight)
     h_NW = jnp.take_along_axis(output.hidden, batch.where[..., None], axis=1).reshape(-1, config.width)
     weight_N = batch.weight.reshape(-1) / batch.weight.sum()
     loss, scores = cross_entropy(h_NW, params["embedding"], batch.target.reshape(-1), weight_N)
     is_answer = batch.answer.reshape(-1)
     is_text = (batch.weight.reshape(-1) > 0) & ~is_answer
     mean = lambda x, mask: jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)  # noqa: E731
-    answer, right = mean(scores.nll, is_answer), mean(scores.right, is_answer)
-    report = Report(loss, mean(scores.nll, is_text), answer, right, output.loads, jnp.isfinite(loss))
-    return loss, report
+    retrieval = [seen for seen, layer in zip(output.seen, config.layers, strict=True) if layer.reach != LOCAL]
+    pointed = jnp.zeros(())
+    if retrieval and batch.source is not None:
+        far = pointing(retrieval[-1].query, retrieval[-1].key, sight, batch.where, batch.source)
+        pointed = mean(far, batch.source >= 0)
+    text, answer, right = mean(scores.nll, is_text), mean(scores.nll, is_answer), mean(scores.right, is_answer)
+    exact = _exact(scores.right.reshape(batch.where.shape), batch)
+    total = loss + POINTING * pointed
+    return total, Report(loss, text, answer, right, exact, jnp.exp(-pointed), output.loads, jnp.isfinite(total))
+
+
+def _exact(right_BM, batch: Batch) -> jax.Array:
+    """Share of answers whose scored tokens are all right. An answer begins behind the token that hands the turn to the model."""
+    begins = batch.answer & (jnp.take_along_axis(batch.tokens, batch.where, axis=1) == MODEL)
+    number = jnp.cumsum(begins.reshape(-1)) - 1
+    wrong = (batch.answer & ~right_BM).reshape(-1) & (number >= 0)
+    missed = jnp.zeros(number.size, bool).at[number].max(wrong, mode="drop")
+    return 1 - missed.sum() / jnp.maximum(begins.sum(), 1)

@@ -53,7 +53,7 @@ class Progress:
         seconds, self._time = now - self._time, now
         self._tokens += tokens
         row = {"step": number, "tokens": self._tokens, "loss": report.loss, "text": report.text, "answer": report.answer}
-        row |= {"right": report.right, "balance": round(balance, 3), "seconds": round(seconds, 3)}
+        row |= {"right": report.right, "exact": report.exact, "pointed": report.pointed, "balance": round(balance, 3), "seconds": round(seconds, 3)}
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         if self._writer:
@@ -63,7 +63,7 @@ class Progress:
             rate = tokens / max(seconds, 1e-9)
             self._bar.update(self._task, completed=number + 1, loss=report.loss, right=report.right, rate=rate)
         elif number % _QUIET_EVERY == 0:
-            log.info("step %d  loss %.3f  answers right %.3f", number, report.loss, report.right)
+            log.info("step %d  loss %.3f  answer tokens right %.3f  answers exact %.3f  looked at %.3f", number, report.loss, report.right, report.exact, report.pointed)
 
     def stop(self) -> None:
         if self._bar:
