@@ -24,7 +24,7 @@ class Days:
         return 50
 
     def example(self, i):
-        return Example(f"It rained on day {i}.", (Question("Which day?", str(i)),), "day.txt")
+        return Example(f"It rained on day {i}.", (Question("Which day?", str(i)),), ((0, "day.txt"),))
 
     def score(self, question, reply):
         return float(question.answer == reply)

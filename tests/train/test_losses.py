@@ -5,7 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pollux.train.losses import ROWS, cross_entropy
+from pollux.kernels.attention import Sight
+from pollux.tokens.stream import Batch
+from pollux.tokens.vocabulary import MODEL
+from pollux.train.losses import ROWS, _exact, cross_entropy, pointing
 
 
 def plain(h, embedding, target, weight):
@@ -40,3 +43,34 @@ def test_large_logits_stay_finite():
     loss, scores = jax.jit(cross_entropy)(h, embedding, jnp.array([0, 0]), jnp.ones(2))
     np.testing.assert_allclose(scores.nll, [0, 600], atol=1e-3)
     assert loss == scores.nll.sum() and scores.right.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2])
+def test_pointing_is_the_softmax_written_out(kv_heads):
+    """Mean over heads of attention's share on one token, among those that the query sees; documents apart, nothing from later."""
+    rng, heads, length = np.random.default_rng(0), 4, 9
+    low = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.bfloat16).astype(jnp.float32)  # noqa: E731
+    query, key = low(2, length, heads, 8), low(2, length, kv_heads, 8)
+    segment = np.array([[0] * 4 + [1] * 5, [0] * 9])
+    index = np.array([[0, 1, 2, 3, 0, 1, 2, 3, 4], np.arange(9)])
+    where, source = np.array([[3, 7], [1, 8]]), np.array([[0, 4], [1, 2]])
+    far = pointing(query, key, Sight(jnp.asarray(index), jnp.asarray(segment)), jnp.asarray(where), jnp.asarray(source))
+    for b in range(2):
+        for m in range(2):
+            at = where[b, m]
+            seen = [s for s in range(at + 1) if segment[b, s] == segment[b, at]]
+            shares = []
+            for h in range(heads):
+                scores = np.array([query[b, at, h] @ key[b, s, h * kv_heads // heads] for s in seen], np.float64)
+                shares.append((np.exp(scores) / np.exp(scores).sum())[seen.index(source[b, m])])
+            np.testing.assert_allclose(far[b, m], -np.log(np.mean(shares)), rtol=1e-4)
+
+
+def test_an_answer_is_exact_when_all_its_tokens_are_right():
+    tokens = np.array([[MODEL, 40, 41, 50, MODEL, 42, 43, 44], [50, 51, MODEL, 45, 52, 52, 52, 52]])
+    where = np.array([[0, 1, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5]])
+    answer = np.array([[1, 1, 0, 1, 1, 1], [0, 0, 1, 1, 0, 0]], bool)
+    right = np.array([[1, 1, 0, 1, 0, 1], [0, 0, 1, 1, 0, 0]], bool)
+    blank = np.zeros_like(tokens)
+    batch = Batch(tokens, blank, blank, where, blank, blank, answer, None)
+    assert float(_exact(jnp.asarray(right), batch)) == pytest.approx(2 / 3)

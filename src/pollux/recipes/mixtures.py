@@ -36,7 +36,7 @@ BROAD = Diet(
 # Twice the questions per token, for when language is learned well enough and recall is not.
 RECALL = Diet(
     {"facts": 3.5, "mixed facts": 1.5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5, "reading": 0.5, "cloze": 0.3,
-     "prose": 0.3, "code": 0.15}, asked=0.5, scored=0.125,
+     "prose": 0.5, "code": 0.15}, asked=0.5, scored=0.125,
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from pollux.tokens.vocabulary import MODEL
 # Rows of logits made at once: 512 x 8,192 floats are 16 MB, near the last-level cache; all of them would go to memory and back.
 ROWS = 512
 # Weight of the loss that teaches retrieval where an answer stands.
-POINTING = 0.3
+POINTING = 0.5
 
 
 class Scores(NamedTuple):
