@@ -26,3 +26,11 @@ def test_pairs_alone_are_enough_only_where_they_are_what_is_wanted(tmp_path):
     with pytest.raises(ConfigError, match="no text"):
         load([tmp_path])
     assert load([tmp_path], pairs_only=True).pairs == [("p", "c")]
+
+
+def test_short_notes_are_put_together(tmp_path):
+    for i in range(30):
+        (tmp_path / f"note{i:02}.txt").write_text(f"Note {i}. " + "It rained and nothing happened at all today. " * 4)
+    prose = load([tmp_path]).prose
+    assert len(prose) == 2 and all(len(text) >= 2000 for text in prose)
+    assert prose[0].startswith("Note 0. ") and "\n\nNote 1. " in prose[0]

@@ -52,7 +52,8 @@ def test_the_same_seed_chooses_the_same_and_frequencies_follow_the_probabilities
 
 
 BAD = [
-    {"temperature": -1}, {"temperature": float("nan")}, {"top_p": 0}, {"top_p": 1.1}, {"top_k": -1}, {"limit": 0}, {"seed": -1},
+    {"temperature": -1}, {"temperature": float("nan")}, {"top_p": 0}, {"top_p": 1.1}, {"top_k": -1}, {"limit": 0}, {"limit": 8193},
+    {"seed": -1},
     {"stop": ("",)},
 ]  # fmt: skip
 

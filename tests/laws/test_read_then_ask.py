@@ -14,13 +14,13 @@ from pollux.base.errors import ContextError
 from pollux.base.weights import initial
 from pollux.engine.context import ReadContext
 from pollux.engine.engine import Engine
-from pollux.engine.request import Sampling
+from pollux.engine.request import Answer, Sampling
 from pollux.engine.runner import Runner
 from pollux.kernels.attention import Sight
 from pollux.media.segment import Document, Text
 from pollux.model.sizes import family
 from pollux.model.transformer import forward, logits, weight_table
-from pollux.tokens.template import own
+from pollux.tokens.template import TURN, own
 from pollux.tokens.vocabulary import shipped
 
 # every chunk of the context is selected, and no input outgrows the reading window: retrieval sees all that a dense pass sees
@@ -146,6 +146,25 @@ def test_a_saved_context_reopened_answers_as_if_never_closed(runner, tmp_path):
     engine.remember(again, "What colour is box 14?", before[0])
     engine.remember(context, "What colour is box 14?", before[0])
     assert engine.answer(again, ["And box 21?"], sampling) == engine.answer(context, ["And box 21?"], sampling)
+
+
+def test_a_context_keeps_the_line_maps_of_its_files(runner, tmp_path):
+    texts = [Text("a.html", "One.\nTwo.", lines=((0, 3), (5, 9))), Text("b.txt", "Three."), Text("c.html", "4", lines=((0, 7),))]
+    context = Engine(runner, shipped()).read([Document(text.path, (text,)) for text in texts])
+    context.save(tmp_path / "c")
+    assert ReadContext.load(tmp_path / "c", "test").segments == tuple(texts)
+
+
+def test_a_remembered_turn_can_be_cited(runner):
+    engine = Engine(runner, shipped())
+    context = engine.read(documents())
+    before = len(context)
+    engine.remember(context, " Who paid? ", Answer("Anna Bell", (), (), "end"))
+    inside = [at for at in range(before, len(context)) if context.stream.segment[at] >= 0]
+    place = context.place(inside[0], inside[-1])
+    assert place.path == TURN and context.segments[-1].text == "Who paid?\nAnna Bell"
+    words = [context.segments[-1].text[context.stream.start[at] : context.stream.end[at]] for at in inside]
+    assert "".join(words).split() == ["Who", "paid?", "Anna", "Bell"]
 
 
 def test_a_context_of_other_weights_is_refused(runner, tmp_path):

@@ -128,3 +128,8 @@ def test_train_save_load(vocabulary, text, tmp_path):
             Vocabulary.load(wrong)
     with pytest.raises(ConfigError):
         Vocabulary.train([text], size=100)
+
+
+def test_surrogates_that_stand_for_no_byte_become_replacement_characters():
+    ids, start, end = VOCABULARY.encode_places("a\ud800b\udfffc\udc80")
+    assert VOCABULARY.decode(ids) == "a\ufffdb\ufffdc\udc80" and end[-1] == 6 and (start <= end).all()

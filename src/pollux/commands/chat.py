@@ -119,10 +119,12 @@ class Chat:
         return replace(self.session.context, tails=dict(self.session.context.tails))
 
     def _command(self, name: str, rest: str = "") -> None:
+        from pollux.tokens.template import TURN
+
         if name == "/help":
             print(_HELP)
         elif name == "/files":
-            parts = Counter(printable(segment.path) for segment in self.session.context.segments)
+            parts = Counter(printable(s.path) for s in self.session.context.segments if s.path != TURN)
             print("\n".join(f"  {path}" + f" ({n} pages)" * (n > 1) for path, n in parts.items()) or "no files")
         elif name == "/evidence":
             found = self.last.evidence if self.last else ()

@@ -46,7 +46,8 @@ def add(commands) -> None:
     add_argument = parser.add_argument
     add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help="a folder of texts; may be repeated")
     add_argument("--model", default="base", help="a shipped model's name, a training folder or a weights file (default: base)")
-    add_argument("--tokens", type=length, action="append", metavar="N", help="context length; may be repeated (default: 4k)")
+    help_tokens = "context length of recall, definitions and speed; may be repeated (default: 4k)"
+    add_argument("--tokens", type=length, action="append", metavar="N", help=help_tokens)
     add_argument("--n", type=int, default=200, help="questions per length (default: 200)")
     add_argument("--facts", type=int, help="facts per context, all asked for (default: 10, and 50 from 64k tokens on)")
     add_argument("--phrasings", choices=("train", "heldout"), default="train", help="of recall (default: train)")
@@ -58,6 +59,8 @@ def add(commands) -> None:
 def run(args: argparse.Namespace) -> int | None:
     if args.n < 1:
         args.parser.error("--n must be 1 or more")
+    if args.tokens and args.task in _OWN_LENGTH:
+        args.parser.error(f"{args.task} takes its texts at their own length; leave --tokens out")
     import pollux
     from pollux.data.source import load
 
@@ -105,6 +108,8 @@ def _reading(args: argparse.Namespace, corpus: Corpus, tokens: int) -> Task:
 _TASKS: dict[str, Callable] = {
     "recall": _recall, "cloze": _cloze, "definitions": _definitions, "reading": _reading, "text": None, "speed": None,
 }  # fmt: skip
+
+_OWN_LENGTH = ("cloze", "reading", "text")
 
 
 def _measure(args: argparse.Namespace, engine, task: Task, tokens: int) -> None:

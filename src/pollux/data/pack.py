@@ -50,7 +50,8 @@ def _row(draw: Draw, rng: Random, length: int) -> tuple[np.ndarray, ...]:
 
 
 def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int) -> tuple[np.ndarray, ...]:
-    """The positions that carry loss: where, target, weight, answer, source, [M] each. A position predicts its document's next token."""
+    """The positions that carry loss: where, target, weight, answer, source, [M] each. A position predicts the next token of its
+    document."""
     tokens, _, segment, answer, source = row
     predicts = np.flatnonzero((segment[1:] == segment[:-1]) & (segment[1:] >= 0))
     order = np.random.default_rng(rng.getrandbits(64)).permutation(predicts)

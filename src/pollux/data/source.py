@@ -16,7 +16,7 @@ from pollux.tasks.reading import load_pairs
 log = logging.getLogger("pollux")
 
 PAIRS = (".jsonl", ".jsonl.xz", ".jsonl.gz")
-# Shorter texts hold too little to hide facts in or to continue.
+# Shorter texts hold too little to hide facts in or to continue; they are put together.
 _LEAST = 2000
 
 
@@ -37,12 +37,12 @@ def load(folders: Sequence[Path], *, pairs_only: bool = False) -> Corpus:
         pairs_only: Whether pairs are enough, without any text.
 
     Raises:
-        ConfigError: when a folder is missing or no text of 2,000 characters is found.
+        ConfigError: when a folder is missing or the texts in it come to less than 2,000 characters.
     """
     missing = [folder for folder in folders if not folder.exists()]
     if missing:
         raise ConfigError(f"there is no folder {missing[0]}", "name a folder with text files: --data DIR")
-    prose, code = [], []
+    prose, code, short = [], [], []
     found = read(folders)
     for problem in found.problems:
         if problem.severity == "error":
@@ -53,12 +53,24 @@ def load(folders: Sequence[Path], *, pairs_only: bool = False) -> Corpus:
         text = "\n".join(segment.text for segment in document.segments)
         if find_definitions(document.path, text):
             code.append((document.path, text))
-        elif len(text) >= _LEAST:
-            prose.append(text)
+        else:
+            (prose if len(text) >= _LEAST else short).append(text.strip())
+    prose += _together(short)
     pairs = _pairs(folders)
     if not prose and not code and not (pairs_only and pairs):
-        raise ConfigError(f"no text to learn from in {', '.join(map(str, folders))}", "it needs files of at least 2,000 characters")
+        raise ConfigError(f"no text to learn from in {', '.join(map(str, folders))}", "it needs 2,000 characters of text at least")
     return Corpus(prose or [source for _, source in code], code, pairs)
+
+
+def _together(short: list[str]) -> list[str]:
+    """Short texts joined, in order, into texts that are long enough; what is left over at the end is dropped."""
+    joined, parts = [], []
+    for text in short:
+        parts.append(text)
+        if sum(map(len, parts)) >= _LEAST:
+            joined.append("\n\n".join(parts))
+            parts = []
+    return joined
 
 
 def _pairs(folders: Sequence[Path]) -> list[tuple[str, str]]:

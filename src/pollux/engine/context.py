@@ -23,7 +23,7 @@ from pollux.media.segment import Place, Text
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.template import own
 
-_FORMAT = 1
+_FORMAT = 2
 _LEAST = 1024
 
 
@@ -128,6 +128,9 @@ class ReadContext:
             arrays[f"value.{i}"] = np.ascontiguousarray(store.value[:, :length])
         texts = [segment.text.encode("utf-8", "surrogatepass") for segment in self.segments]
         arrays["text"] = np.frombuffer(b"".join(texts), np.uint8)
+        maps = [np.array(segment.lines, np.int64).reshape(-1, 2) for segment in self.segments if segment.lines is not None]
+        arrays["lines"] = np.concatenate([np.zeros((0, 2), np.int64), *maps])
+        arrays["lines.size"] = np.array([len(lines) for lines in maps], np.int64)
         arrays["text.size"] = np.array([len(text) for text in texts], np.int64)
         return arrays
 
@@ -160,14 +163,15 @@ def check_target(path: Path) -> None:
 
 
 def _describe(segment: Text) -> dict:
-    return {"path": segment.path, "page": segment.page, "start": segment.start, "lines": segment.lines}
+    return {"path": segment.path, "page": segment.page, "start": segment.start, "mapped": segment.lines is not None}
 
 
 def _segments(described: list[dict], arrays: dict[str, np.ndarray]) -> tuple[Text, ...]:
     data, at, out = arrays["text"].tobytes(), 0, []
+    maps = iter(np.split(arrays["lines"], np.cumsum(arrays["lines.size"])[:-1]))
     for row, size in zip(described, arrays["text.size"], strict=True):
         text = data[at : at + int(size)].decode("utf-8", "surrogatepass")
-        lines = None if row["lines"] is None else tuple(map(tuple, row["lines"]))
+        lines = tuple(map(tuple, next(maps).tolist())) if row["mapped"] else None
         out.append(Text(row["path"], text, page=row["page"], start=row["start"], lines=lines))
         at += int(size)
     return tuple(out)

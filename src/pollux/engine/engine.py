@@ -71,7 +71,7 @@ class Engine:
         vocabulary = vocabulary or shipped()
         config = config_from(about, path)
         _check(params, config, vocabulary, path)
-        return cls(Runner(params, config, fingerprint(path)), vocabulary)
+        return cls(Runner(params, config, f"{fingerprint(path)}/{vocabulary.fingerprint}"), vocabulary)
 
     def read(
         self, documents: Sequence[Document], progress: Progress | None = None, context: ReadContext | None = None
@@ -84,9 +84,9 @@ class Engine:
         return context
 
     def remember(self, context: ReadContext, question: str, answer: Answer) -> None:
-        """Add a finished turn to a context, so that what is asked next can refer to it."""
-        ids = np.concatenate([template.question(self.vocabulary, question), np.array([*answer.tokens, END], np.int32)])
-        self._read(context, template.own(ids), [], None)
+        """Add a finished turn to a context, so that what is asked next can refer to it, and cite it."""
+        segment = template.turn_text(question, answer.text)
+        self._read(context, template.turn(self.vocabulary, question, answer.text), [segment], None)
 
     def _read(self, context: ReadContext, stream: Stream, segments: list, progress: Progress | None) -> None:
         at, tails = len(context), dict(context.tails)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pollux.base.errors import ConfigError
 from pollux.media.segment import Place
 
+# Room for an answer is set aside before it begins; the limit is that of Gemini 1.5 (8,192 tokens of output).
+LONGEST_ANSWER = 8192
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -36,8 +39,10 @@ class Sampling:
             raise ConfigError(f"temperature must be 0 or more, got {self.temperature}", "0 is greedy, 1 is the model's own spread")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top-p must be above 0 and at most 1, got {self.top_p}", "1 keeps every token")
-        if self.top_k < 0 or self.limit < 1:
-            raise ConfigError(f"top-k must be 0 or more and the limit at least 1, got {self.top_k} and {self.limit}")
+        if self.top_k < 0:
+            raise ConfigError(f"top-k must be 0 or more, got {self.top_k}", "0 keeps every token")
+        if not 1 <= self.limit <= LONGEST_ANSWER:
+            raise ConfigError(f"an answer may have 1 to {LONGEST_ANSWER:,} tokens, got a limit of {self.limit:,}")
         if self.seed < 0:
             raise ConfigError(f"the seed must be 0 or more, got {self.seed}")
         if "" in self.stop:

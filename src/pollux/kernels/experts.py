@@ -36,9 +36,10 @@ def _ragged(x_ND, expert_NA, weight_NA, gate, up, down):
     dot = lambda x, w: jax.lax.ragged_dot(  # noqa: E731
         x.astype(jnp.bfloat16), w.astype(jnp.bfloat16), sizes_E.astype(jnp.int32), preferred_element_type=jnp.float32
     )
-    rows = x_ND[order_R // a]
-    out_RD = dot(gated(dot(rows, jnp.concatenate([gate, up], axis=-1))), down)
     here_R = expert_NA.reshape(-1)[order_R] < experts
+    # rows behind the last group, which belong to no expert, come out of the product as anything at all: blank them on both sides
+    rows = jnp.where(here_R[:, None], x_ND[order_R // a], 0.0)
+    out_RD = dot(gated(dot(rows, jnp.concatenate([gate, up], axis=-1))), down)
     weighed = jnp.where(here_R[:, None], out_RD * weight_NA.reshape(-1)[order_R, None], 0.0)
     return jnp.zeros_like(x_ND).at[order_R // a].add(weighed)
 

@@ -30,13 +30,13 @@ class Diet:
 
 
 BROAD = Diet(
-    {"facts": 3, "mixed facts": 1, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.3, "definitions": 0.8, "reading": 1.5, "cloze": 0.5,
-     "prose": 1.0, "code": 0.4}, asked=0.2, scored=0.25,
+    {"facts": 3, "mixed facts": 1, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.3, "definitions": 0.8, "reading": 1.5,
+     "cloze": 0.5, "prose": 1.0, "code": 0.4}, asked=0.2, scored=0.25,
 )  # fmt: skip
 # Twice the questions per token, for when language is learned well enough and recall is not.
 RECALL = Diet(
-    {"facts": 3.5, "mixed facts": 1.5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5, "reading": 0.5, "cloze": 0.3,
-     "prose": 0.5, "code": 0.15}, asked=0.5, scored=0.125,
+    {"facts": 3.5, "mixed facts": 1.5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
+     "reading": 0.5, "cloze": 0.3, "prose": 0.5, "code": 0.15}, asked=0.5, scored=0.125,
 )  # fmt: skip
 
 

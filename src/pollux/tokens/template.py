@@ -14,6 +14,9 @@ from pollux.tasks.task import Example
 from pollux.tokens.stream import Lesson, Stream, join
 from pollux.tokens.vocabulary import DOCUMENT, END, MODEL, PAGE, USER, Vocabulary
 
+# What a turn of the conversation is called where evidence names a file.
+TURN = "(this conversation)"
+
 
 def own(ids: list[int] | np.ndarray) -> Stream:
     """Tokens that come from no document."""
@@ -52,6 +55,22 @@ def question(vocabulary: Vocabulary, text: str) -> np.ndarray:
 def answer(vocabulary: Vocabulary, text: str) -> np.ndarray:
     """The tokens of an answer, its end included. int32 [T]."""
     return np.array([*vocabulary.encode(f" {text.strip()}"), END], np.int32)
+
+
+def turn_text(question: str, answer: str) -> Text:
+    """A finished turn as the text that its places refer to."""
+    return Text(TURN, f"{question.strip()}\n{answer.strip()}")
+
+
+def turn(vocabulary: Vocabulary, asked: str, answered: str) -> Stream:
+    """A finished turn, for a context to remember: the tokens of `question` and `answer`, each with its place in `turn_text`."""
+
+    def words(text: str, shift: int) -> Stream:
+        part = _text(vocabulary, f" {text.strip()}", 0)
+        return part._replace(start=np.maximum(part.start + shift, 0), end=part.end + shift)
+
+    # the space before the question is not in the text; the one before the answer is the line break there
+    return join([own([USER]), words(asked, -1), own([MODEL]), words(answered, len(asked.strip())), own([END])])
 
 
 def reading(item: Example) -> list[Document]:

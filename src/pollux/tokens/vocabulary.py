@@ -11,6 +11,7 @@ a small model, whose rows it then sees half as often.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -69,14 +70,20 @@ class Vocabulary:
     def save(self, path: str | Path) -> None:
         self._tokenizer.save(str(path), pretty=False)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """8 hex digits that tell this vocabulary from others."""
+        return f"{zlib.crc32(self._tokenizer.to_str().encode()):08x}"
+
     def encode(self, text: str) -> np.ndarray:
-        """int32 [T]. Lone surrogates (bytes that were no UTF-8, decoded with ``surrogateescape``) become their byte's token."""
+        """int32 [T]. Lone surrogates (bytes that were no UTF-8, decoded with ``surrogateescape``) become their byte's token, those
+        that stand for no byte a replacement character."""
         return self.encode_places(text)[0]
 
     def encode_places(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Token ids and the character range [start, end) of each: three int32 [T]."""
         ids, starts, ends, at = [], [], [], 0
-        parts = _PART.findall(text)
+        parts = _PART.findall(_NO_BYTE.sub("\ufffd", text))
         for part, encoding in zip(parts, self._encode_parts(parts), strict=True):
             part_ids, offsets = encoding
             ids.append(part_ids)
@@ -138,6 +145,7 @@ def _arrays(encoding) -> tuple[np.ndarray, np.ndarray]:
     return np.array(encoding.ids, np.int32) + SPECIAL, np.array(encoding.offsets, np.int32).reshape(-1, 2)
 
 
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _SURROGATE = re.compile("([\udc80-\udcff])")
 
 

@@ -83,7 +83,7 @@ def make_step(run: Run, optimizer: optax.GradientTransformation) -> Callable[[St
         (loss, report), grads = jax.value_and_grad(next_token, has_aux=True)(state.params, run.model, batch)
         updates, memory = optimizer.update(grads, state.optimizer, state.params)
         params = balance(optax.apply_updates(state.params, updates), report, run.balance_rate)
-        sound = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(grads))
+        sound = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(grads))
         keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(sound, a, b), new, old)  # noqa: E731
         return State(keep(params, state.params), keep(memory, state.optimizer), state.step + 1), report._replace(sound=sound)
 
@@ -188,9 +188,9 @@ def _loop(run: Run, state: State, step_function, states: States, progress: Progr
 
 
 def _record(run: Run, progress: Progress, watch: Watch, states: States, state: State, number: int, report: Report, tokens: int):
+    loads = jax.device_get(report.loads)
     numbers = jax.tree.map(float, report._replace(loads=()))
-    shares = [float(load.share.max() * load.share.size) for load in report.loads if load is not None]
-    progress.step(number, numbers, tokens, max(shares, default=1.0))
+    progress.step(number, numbers._replace(loads=loads), tokens)
     if not numbers.sound:
         _save(run, states, state)
         what = "gradient is not finite" if math.isfinite(numbers.loss) else f"loss is {numbers.loss}"

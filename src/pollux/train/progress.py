@@ -20,8 +20,9 @@ _QUIET_EVERY = 50
 class Progress:
     """Shows and records steps.
 
-    ``metrics.jsonl`` gets one row per step: step, tokens, loss, text, answer (nats), right (share of answer tokens), balance (the
-    busiest expert's load over the mean, 1 is even), seconds. A resumed run first drops the rows past its starting step.
+    ``metrics.jsonl`` gets one row per step: step, tokens, loss, text, answer (nats), right (share of answer tokens), exact (of
+    whole answers), pointed (share of attention on what is to be copied), busiest and idlest (that expert's load over the mean, for
+    each layer that has experts), seconds. A resumed run first drops the rows past its starting step.
     """
 
     def __init__(self, folder: Path, *, show: bool = True, tensorboard: bool = False) -> None:
@@ -46,24 +47,28 @@ class Progress:
         if self._show:
             self._bar = _bar()
             self._bar.start()
-            self._task = self._bar.add_task(run.name, total=run.steps, completed=first, loss=0.0, right=0.0, rate=0.0)
+            self._task = self._bar.add_task(run.name, total=run.steps, completed=first, loss=0.0, exact=0.0, rate=0.0)
 
-    def step(self, number: int, report: Report, tokens: int, balance: float) -> None:
+    def step(self, number: int, report: Report, tokens: int) -> None:
         now = time.monotonic()
         seconds, self._time = now - self._time, now
         self._tokens += tokens
         row = {"step": number, "tokens": self._tokens, "loss": report.loss, "text": report.text, "answer": report.answer}
-        row |= {"right": report.right, "exact": report.exact, "pointed": report.pointed, "balance": round(balance, 3), "seconds": round(seconds, 3)}
+        row |= {"right": report.right, "exact": report.exact, "pointed": report.pointed}
+        row |= {"busiest": _loads(report, max), "idlest": _loads(report, min), "seconds": round(seconds, 3)}
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         if self._writer:
-            for name in ("loss", "text", "answer", "right", "balance"):
+            for name in ("loss", "text", "answer", "right", "exact", "pointed"):
                 self._writer.add_scalar(name, row[name], self._tokens)
+            for name in ("busiest", "idlest"):
+                for layer, load in enumerate(row[name]):
+                    self._writer.add_scalar(f"{name}/{layer}", load, self._tokens)
         if self._bar:
             rate = tokens / max(seconds, 1e-9)
-            self._bar.update(self._task, completed=number + 1, loss=report.loss, right=report.right, rate=rate)
+            self._bar.update(self._task, completed=number + 1, loss=report.loss, exact=report.exact, rate=rate)
         elif number % _QUIET_EVERY == 0:
-            log.info("step %d  loss %.3f  answer tokens right %.3f  answers exact %.3f  looked at %.3f", number, report.loss, report.right, report.exact, report.pointed)
+            log.info("step %d  loss %.3f  answers exact %.3f", number, report.loss, report.exact)
 
     def stop(self) -> None:
         if self._bar:
@@ -72,6 +77,12 @@ class Progress:
             self._writer.close()
         self._file.close()
         plot(self.path, self.path.with_name("loss.png"))
+
+
+def _loads(report: Report, pick) -> list[float]:
+    """By layer with experts, the load of its busiest or idlest expert over the mean."""
+    shares = [load.share for load in report.loads if load is not None]
+    return [round(float(pick(share) * len(share)), 3) for share in map(list, shares)]
 
 
 def read_metrics(path: Path) -> list[dict]:
@@ -87,13 +98,13 @@ def _bar():
 
     return Bar(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"),
-        TextColumn("answers {task.fields[right]:.1%}"), TextColumn("{task.fields[rate]:,.0f} tokens/s"), TimeRemainingColumn(),
-        console=Console(stderr=True),
+        TextColumn("answers exact {task.fields[exact]:.1%}"), TextColumn("{task.fields[rate]:,.0f} tokens/s"),
+        TimeRemainingColumn(), console=Console(stderr=True),
     )  # fmt: skip
 
 
 def plot(metrics: Path, picture: Path) -> None:
-    """Loss and share of right answer tokens against tokens read, smoothed, as a PNG."""
+    """Loss and share of exact answers against tokens read, smoothed, as a PNG."""
     rows = read_metrics(metrics)
     if len(rows) < 2:
         return
@@ -105,7 +116,7 @@ def plot(metrics: Path, picture: Path) -> None:
     tokens = [row["tokens"] / 1e6 for row in rows]
     left.plot(tokens, _smooth([row["text"] for row in rows]), color="tab:blue", label="text, nats per token")
     left.plot(tokens, _smooth([row["answer"] for row in rows]), color="tab:orange", label="answers, nats per token")
-    right.plot(tokens, _smooth([row["right"] for row in rows]), color="tab:green", label="answer tokens right")
+    right.plot(tokens, _smooth([row["exact"] for row in rows]), color="tab:green", label="answers exact")
     left.set(xlabel="million tokens", ylabel="loss", ylim=(0, None))
     right.set(ylabel="share right", ylim=(0, 1))
     figure.legend(loc="outside upper center", ncols=3)
