@@ -40,7 +40,7 @@ def pollux_steps():
     tokens = rng.integers(32, run.model.vocab_size, shape, dtype=np.int32)
     index = np.broadcast_to(np.arange(LENGTH, dtype=np.int32), shape).copy()
     ones = np.ones(shape, np.float32)
-    batch = Batch(tokens, index, np.zeros(shape, np.int32), index, tokens, ones, ones > 0, None)
+    batch = Batch(tokens, index, np.zeros(shape, np.int32), index, tokens, ones, ones > 0, None, None)
     mesh = make_mesh()
     with jax.set_mesh(mesh):
         state = start(run, mesh)

@@ -21,7 +21,8 @@ def draw(rng, room):
         at = rng.randrange(length)
         answer[at : at + 6] = True
     source = np.where(answer, np.arange(length) // 2, -1).astype(np.int32)
-    return Lesson(np.arange(first, first + length, dtype=np.int32), answer, source)
+    passage = np.stack([np.maximum(source - 1, -1), source], axis=1)
+    return Lesson(np.arange(first, first + length, dtype=np.int32), answer, source, passage)
 
 
 def answers(seed):
@@ -89,6 +90,9 @@ def test_sources_move_with_their_document(seed):
         target, source = batch.where[r, batch.answer[r]] + 1, batch.source[r, batch.answer[r]]
         assert (batch.segment[r, source] == batch.segment[r, target]).all()
         assert (batch.index[r, source] == batch.index[r, target] // 2).all()
+        first, last = batch.passage[r, batch.answer[r]].T
+        assert (last == source).all() and ((first == source - 1) | (first == -1)).all()
+    assert (batch.passage[~batch.answer] == -1).all()
 
 
 def test_places_are_drawn_anew_each_time():

@@ -26,7 +26,7 @@ INDEX = np.where(SEGMENT == 1, np.arange(LENGTH) - 13, np.arange(LENGTH)).astype
 WHERE = np.sort(RNG.permuted(np.repeat(np.arange(12)[None], ROWS, 0), axis=1)[:, :SCORED], 1).astype(np.int32)
 BATCH = Batch(
     TOKENS, INDEX, SEGMENT, WHERE, np.take_along_axis(TOKENS, WHERE + 1, 1), np.full(WHERE.shape, 0.3, np.float32), WHERE % 2 == 0,
-    WHERE // 2,
+    WHERE // 2, np.stack([WHERE // 3, WHERE], axis=-1),
 )  # fmt: skip
 
 # mesh sizes; then some weights, and into how many parts each of their axes is split

@@ -37,9 +37,10 @@ def batch(rows, length):
         where.append(np.concatenate(places))
         source.append(np.concatenate(starts))
     where = np.array(where, np.int32)
+    source = np.array(source, np.int32)
     target = np.take_along_axis(tokens, where + 1, 1)
     weight = np.where(target % 2 == 0, 3.0, 0.5).astype(np.float32)
-    return Batch(tokens, index, segment, where, target, weight, target % 2 == 0, np.array(source, np.int32))
+    return Batch(tokens, index, segment, where, target, weight, target % 2 == 0, source, np.stack([source, where], axis=-1))
 
 
 @jax.jit

@@ -40,6 +40,8 @@ def test_an_answer_points_at_its_words_in_the_evidence():
     where = text.rindex("4071")
     pairs, lesson = copied(Example(text, (Question("How many?", "4071", (where, where + 4)),)))
     assert pairs == [(c, c) for c in " 4071"] and lesson.ids[-1] == END and lesson.source[-1] == -1
+    at = lesson.source >= 0
+    assert (lesson.passage[at] == lesson.source[at][[1, -1]]).all() and (lesson.passage[~at] == -1).all()
     inside = template.documents(V, template.reading(Example(text, ())))
     assert inside.start[lesson.source[lesson.source >= 0]].tolist() == list(range(where - 1, where + 4))
 

@@ -53,8 +53,9 @@ def test_pointing_is_the_softmax_written_out(kv_heads):
     query, key = low(2, length, heads, 8), low(2, length, kv_heads, 8)
     segment = np.array([[0] * 4 + [1] * 5, [0] * 9])
     index = np.array([[0, 1, 2, 3, 0, 1, 2, 3, 4], np.arange(9)])
-    where, source = np.array([[3, 7], [1, 8]]), np.array([[0, 4], [1, 2]])
-    far = pointing(query, key, Sight(jnp.asarray(index), jnp.asarray(segment)), jnp.asarray(where), jnp.asarray(source))
+    where, first, last = np.array([[3, 7], [1, 8]]), np.array([[0, 4], [1, 2]]), np.array([[0, 6], [1, 5]])
+    sight = Sight(jnp.asarray(index), jnp.asarray(segment))
+    far = pointing(query, key, sight, *map(jnp.asarray, (where, first, last)))
     for b in range(2):
         for m in range(2):
             at = where[b, m]
@@ -62,7 +63,8 @@ def test_pointing_is_the_softmax_written_out(kv_heads):
             shares = []
             for h in range(heads):
                 scores = np.array([query[b, at, h] @ key[b, s, h * kv_heads // heads] for s in seen], np.float64)
-                shares.append((np.exp(scores) / np.exp(scores).sum())[seen.index(source[b, m])])
+                share = np.exp(scores) / np.exp(scores).sum()
+                shares.append(share[seen.index(first[b, m]) : seen.index(last[b, m]) + 1].sum())
             np.testing.assert_allclose(far[b, m], -np.log(np.mean(shares)), rtol=1e-4)
 
 
@@ -72,5 +74,5 @@ def test_an_answer_is_exact_when_all_its_tokens_are_right():
     answer = np.array([[1, 1, 0, 1, 1, 1], [0, 0, 1, 1, 0, 0]], bool)
     right = np.array([[1, 1, 0, 1, 0, 1], [0, 0, 1, 1, 0, 0]], bool)
     blank = np.zeros_like(tokens)
-    batch = Batch(tokens, blank, blank, where, blank, blank, answer, None)
+    batch = Batch(tokens, blank, blank, where, blank, blank, answer, None, None)
     assert float(_exact(jnp.asarray(right), batch)) == pytest.approx(2 / 3)

@@ -29,30 +29,32 @@ def pack(draw: Draw, rng: Random, rows: int, length: int, scored: float = 0.25) 
     """
     filled = [_row(draw, rng, length) for _ in range(rows)]
     chosen = [_choose(row, rng, max(1, round(length * scored))) for row in filled]
-    tokens, index, segment, _, _ = (np.stack(column) for column in zip(*filled, strict=True))
+    tokens, index, segment = (np.stack(column) for column in list(zip(*filled, strict=True))[:3])
     return Batch(tokens, index, segment, *(np.stack(column) for column in zip(*chosen, strict=True)))
 
 
 def _row(draw: Draw, rng: Random, length: int) -> tuple[np.ndarray, ...]:
-    """Tokens, index, segment, whether each token is an answer's, and where in the row it is copied from: [T] each."""
+    """Tokens, index, segment, whether each token is an answer's, where in the row it is copied from ([T] each), and the passage
+    around that [T, 2]."""
     tokens, index = np.full(length, PAD, np.int32), np.arange(length, dtype=np.int32)
     segment, answer = np.full(length, -1, np.int32), np.zeros(length, bool)
-    source = np.full(length, -1, np.int32)
+    source, passage = np.full(length, -1, np.int32), np.full((length, 2), -1, np.int32)
     at = number = 0
     while length - at >= _LEAST:
         lesson = draw(rng, length - at)
         stop = at + lesson.size
         tokens[at:stop], answer[at:stop] = lesson.ids, lesson.answer
         source[at:stop] = np.where(lesson.source < 0, -1, lesson.source + at)
+        passage[at:stop] = np.where(lesson.passage < 0, -1, lesson.passage + at)
         index[at:stop], segment[at:stop] = np.arange(lesson.size), number
         at, number = stop, number + 1
-    return tokens, index, segment, answer, source
+    return tokens, index, segment, answer, source, passage
 
 
 def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int) -> tuple[np.ndarray, ...]:
-    """The positions that carry loss: where, target, weight, answer, source, [M] each. A position predicts the next token of its
-    document."""
-    tokens, _, segment, answer, source = row
+    """The positions that carry loss: where, target, weight, answer, source [M] each, and passage [M, 2]. A position predicts the
+    next token of its document."""
+    tokens, _, segment, answer, source, passage = row
     predicts = np.flatnonzero((segment[1:] == segment[:-1]) & (segment[1:] >= 0))
     order = np.random.default_rng(rng.getrandbits(64)).permutation(predicts)
     first = order[np.argsort(~answer[order + 1], kind="stable")][:count]
@@ -61,5 +63,5 @@ def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int) -> tuple[np.nd
     real = np.arange(count) < first.size
     is_answer = answer[where + 1] & real
     weight = np.where(is_answer, ANSWER_WEIGHT, TEXT_WEIGHT) * real
-    copied = np.where(is_answer, source[where + 1], -1)
-    return where, tokens[where + 1], weight.astype(np.float32), is_answer, copied
+    copied = np.where(is_answer, source[where + 1], -1), np.where(is_answer[:, None], passage[where + 1], -1)
+    return where, tokens[where + 1], weight.astype(np.float32), is_answer, *copied

@@ -18,6 +18,6 @@ from pollux.train.optimizer import OptimizerConfig
 
 def base(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
     """Wider than `laptop`, and many times as long."""
-    plan = stages(recall_mixture(corpus, vocabulary, seed, RECALL), {256: 600, 512: 3400, 1024: 5500, 2048: 1500})
+    plan = stages(recall_mixture(corpus, vocabulary, seed, RECALL), {256: 600, 512: 2200, 1024: 3400, 2048: 700})
     model = replace(family()["base"], vocab_size=vocabulary.size)
     return Run("base", model, plan, OptimizerConfig(), seed=seed)

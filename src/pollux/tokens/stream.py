@@ -40,11 +40,13 @@ class Lesson(NamedTuple):
     ids: int32 [T].
     answer: bool [T], True where a token is part of an answer.
     source: int32 [T], for a token that is copied from an earlier one, where in this lesson that stands; -1 for others.
+    passage: int32 [T, 2], first and last token of the passage that the source stands in; -1 for others.
     """
 
     ids: np.ndarray
     answer: np.ndarray
     source: np.ndarray
+    passage: np.ndarray
 
     @property
     def size(self) -> int:
@@ -58,7 +60,7 @@ class Batch(NamedTuple):
     where: int32 [B, M], positions whose next token is predicted. target: int32 [B, M]. weight: float32 [B, M], 0 for filling.
     answer: bool [B, M], whether the target is part of an answer.
     source: int32 [B, M], the position in the row that the target is copied from, -1 where there is none; None in batches that
-        hold no answers at all.
+        hold no answers at all. passage: int32 [B, M, 2], first and last position of the passage around it.
     """
 
     tokens: np.ndarray
@@ -69,3 +71,4 @@ class Batch(NamedTuple):
     weight: np.ndarray
     answer: np.ndarray
     source: np.ndarray | None
+    passage: np.ndarray | None

@@ -91,12 +91,13 @@ def example(vocabulary: Vocabulary, item: Example) -> Lesson:
     for asked in item.questions:
         ids = question(vocabulary, asked.text)
         if asked.evidence:
-            where = _places(item.context, asked.answer, *asked.evidence), inside, starts
+            where = _places(item.context, asked.answer, *asked.evidence), asked.evidence, inside, starts
         else:
             text = f" {asked.text.strip()}"
             own_starts = vocabulary.encode_places(text)[1]
             # 1: the token that opens a question
-            where = _places(text, asked.answer, 0, len(text)), at + 1 + np.arange(own_starts.size), own_starts
+            found = _places(text, asked.answer, 0, len(text))
+            where = found, (found, found + len(asked.answer)), at + 1 + np.arange(own_starts.size), own_starts
         parts += [_unasked(ids), _reply(vocabulary, asked.answer, *where)]
         at += ids.size + parts[-1].size
     return Lesson(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -108,7 +109,7 @@ def plain(vocabulary: Vocabulary, text: str, path: str = "") -> Lesson:
 
 
 def _unasked(ids: np.ndarray) -> Lesson:
-    return Lesson(ids, np.zeros(ids.size, bool), np.full(ids.size, -1, np.int32))
+    return Lesson(ids, np.zeros(ids.size, bool), np.full(ids.size, -1, np.int32), np.full((ids.size, 2), -1, np.int32))
 
 
 def _places(text: str, answer: str, start: int, end: int) -> int:
@@ -123,16 +124,19 @@ def _places(text: str, answer: str, start: int, end: int) -> int:
     return -1
 
 
-def _reply(vocabulary: Vocabulary, text: str, found: int, tokens: np.ndarray, starts: np.ndarray) -> Lesson:
-    """An answer, each token of it with the one that it repeats.
+def _reply(vocabulary: Vocabulary, text: str, found: int, within: tuple[int, int], tokens, starts) -> Lesson:
+    """An answer, each token of it with the one that it repeats and the passage around that.
 
     Args:
         found: The character at which the answer stands in what was read, -1 where it does not stand there word for word.
+        within: The passage's range of characters.
         tokens, starts: int32 [S], the tokens of what was read, and the character that each starts at.
     """
     ids, _, ends = vocabulary.encode_places(f" {text.strip()}")
-    source = np.full(ids.size + 1, -1, np.int32)
+    source, passage = np.full(ids.size + 1, -1, np.int32), np.full((ids.size + 1, 2), -1, np.int32)
     if found >= 0:
+        token_at = lambda place: tokens[np.searchsorted(starts, place, side="right") - 1]  # noqa: E731
         # by a token's last character, which, unlike its first, is never the space that a word may begin with
-        source[:-1] = tokens[np.searchsorted(starts, found + ends - 2, side="right") - 1]
-    return Lesson(np.append(ids, np.int32(END)), np.ones(ids.size + 1, bool), source)
+        source[:-1] = token_at(found + ends - 2)
+        passage[:-1] = token_at(np.array(within) - [0, 1])
+    return Lesson(np.append(ids, np.int32(END)), np.ones(ids.size + 1, bool), source, passage)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from pollux.base.weights import Tree
 from pollux.kernels.attention import HIDDEN, Sight, fold_keys, fold_queries, sees, unfold_queries
 from pollux.kernels.products import dot, product
+from pollux.model.attention import Seen
 from pollux.model.experts import Load
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward
@@ -80,21 +81,20 @@ def _cross_entropy_backward(saved, grad):
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
-def pointing(query_BTHD, key_BTKD, sight: Sight, where_BM, source_BM) -> jax.Array:
-    """How far attention is from the token to be copied: -log of its share of the softmax, mean over heads, float32 [B, M].
-
-    Heads are averaged before the logarithm, so that one of them is enough and the others stay free.
+def pointing(query_BTHD, key_BTKD, sight: Sight, where_BM, first_BM, last_BM) -> jax.Array:
+    """How far attention is from the tokens ``first`` to ``last``: -log of their share of the softmax, mean over heads, float32
+    [B, M]. Heads are averaged before the logarithm, so that one of them is enough and the others stay free.
     """
     (batch, count), heads = where_BM.shape, query_BTHD.shape[2]
     at = lambda x_BT: jnp.take_along_axis(x_BT, where_BM, axis=1)  # noqa: E731
     seen_BMT = sees(Sight(at(sight.index), at(sight.segment)), sight, None)
+    place_T = jnp.arange(key_BTKD.shape[1])
+    wanted_BMT = seen_BMT & (place_T >= first_BM[..., None]) & (place_T <= last_BM[..., None])
     query = jnp.take_along_axis(query_BTHD, where_BM[..., None, None], axis=1)
     scores_NRT = product(fold_queries(query, key_BTKD.shape[2]), fold_keys(key_BTKD).swapaxes(1, 2))
     scores_BMHT = unfold_queries(scores_NRT, batch, count)
-    scores_BMHT = jnp.where(seen_BMT[:, :, None], scores_BMHT, HIDDEN)
-    at_source_BMH = jnp.take_along_axis(scores_BMHT, jnp.maximum(source_BM, 0)[:, :, None, None], axis=-1)[..., 0]
-    share_BMH = at_source_BMH - jax.nn.logsumexp(scores_BMHT, axis=-1)
-    return jnp.log(heads) - jax.nn.logsumexp(share_BMH, axis=-1)
+    among = lambda mask_BMT: jax.nn.logsumexp(jnp.where(mask_BMT[:, :, None], scores_BMHT, HIDDEN), axis=-1)  # noqa: E731
+    return jnp.log(heads) - jax.nn.logsumexp(among(wanted_BMT) - among(seen_BMT), axis=-1)
 
 
 class Report(NamedTuple):
@@ -114,7 +114,7 @@ class Report(NamedTuple):
 
 def next_token(params: Tree, config: ModelConfig, batch: Batch) -> tuple[jax.Array, Report]:
     """Weighted mean next-token loss (nats) over the positions that a batch scores, and, where an answer's token is copied from the
-    context, `POINTING` times how far the last retrieval layer is from looking at it."""
+    context, `POINTING` times how far retrieval is from looking there."""
     sight = Sight(batch.index, batch.segment)
     output = forward(params, config, batch.tokens, sight)
     h_NW = jnp.take_along_axis(output.hidden, batch.where[..., None], axis=1).reshape(-1, config.width)
@@ -123,15 +123,27 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch) -> tuple[jax.Arr
     is_answer = batch.answer.reshape(-1)
     is_text = (batch.weight.reshape(-1) > 0) & ~is_answer
     mean = lambda x, mask: jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)  # noqa: E731
-    retrieval = [seen for seen, layer in zip(output.seen, config.layers, strict=True) if layer.reach != LOCAL]
-    pointed = jnp.zeros(())
-    if retrieval and batch.source is not None:
-        far = pointing(retrieval[-1].query, retrieval[-1].key, sight, batch.where, batch.source)
-        pointed = mean(far, batch.source >= 0)
+    found, pointed = _pointed(config, output.seen, sight, batch)
     text, answer, right = mean(scores.nll, is_text), mean(scores.nll, is_answer), mean(scores.right, is_answer)
     exact = _exact(scores.right.reshape(batch.where.shape), batch)
-    total = loss + POINTING * pointed
+    total = loss + POINTING * (found + pointed)
     return total, Report(loss, text, answer, right, exact, jnp.exp(-pointed), output.loads, jnp.isfinite(total))
+
+
+def _pointed(config: ModelConfig, seen: tuple[Seen, ...], sight: Sight, batch: Batch) -> tuple[jax.Array, jax.Array]:
+    """How far retrieval is from where answers stand, mean over their tokens: the earlier layers from the passage (mean over
+    layers), the last from the very token."""
+    layers = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
+    if not layers or batch.source is None:
+        return jnp.zeros(()), jnp.zeros(())
+    copied = batch.source >= 0
+
+    def far(layer: Seen, first, last) -> jax.Array:
+        nll = pointing(layer.query, layer.key, sight, batch.where, first, last)
+        return jnp.where(copied, nll, 0.0).sum() / jnp.maximum(copied.sum(), 1)
+
+    earlier = [far(layer, batch.passage[..., 0], batch.passage[..., 1]) for layer in layers[:-1]]
+    return sum(earlier, jnp.zeros(())) / max(len(earlier), 1), far(layers[-1], batch.source, batch.source)
 
 
 def _exact(right_BM, batch: Batch) -> jax.Array:
