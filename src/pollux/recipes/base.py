@@ -10,7 +10,7 @@ from dataclasses import replace
 from pollux.data.source import Corpus
 from pollux.model.sizes import family
 from pollux.recipes.laptop import stages
-from pollux.recipes.mixtures import RECALL, recall_mixture
+from pollux.recipes.mixtures import recall_mixture
 from pollux.tokens.vocabulary import Vocabulary
 from pollux.train.loop import Run
 from pollux.train.optimizer import OptimizerConfig
@@ -18,6 +18,6 @@ from pollux.train.optimizer import OptimizerConfig
 
 def base(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
     """Wider than `laptop`, and many times as long."""
-    plan = stages(recall_mixture(corpus, vocabulary, seed, RECALL), {256: 600, 512: 2200, 1024: 3400, 2048: 700})
+    plan = stages(recall_mixture(corpus, vocabulary, seed), {256: 600, 512: 2200, 1024: 3400, 2048: 700})
     model = replace(family()["base"], vocab_size=vocabulary.size)
     return Run("base", model, plan, OptimizerConfig(), seed=seed)

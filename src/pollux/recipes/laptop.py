@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pollux.data.source import Corpus
 from pollux.model.sizes import family
-from pollux.recipes.mixtures import BROAD, RECALL, recall_mixture
+from pollux.recipes.mixtures import recall_mixture
 from pollux.tokens.vocabulary import Vocabulary
 from pollux.train.loop import Run, Stage
 from pollux.train.optimizer import OptimizerConfig
@@ -25,8 +25,7 @@ def stages(mixture, plan: dict[int, int]) -> tuple[Stage, ...]:
 
 
 def laptop(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
-    """3.0M parameters, of which a token meets 1.8M; rows grow from 256 to 2,048 tokens: recall is learned fastest in short ones."""
-    broad, recall = (recall_mixture(corpus, vocabulary, seed, diet) for diet in (BROAD, RECALL))
-    plan = stages(broad, {256: 400}) + stages(recall, {512: 500, 1024: 300, 2048: 200})
+    """3.0M parameters, of which a token meets 1.8M; rows grow from 256 to 1,024 tokens: recall is learned fastest in short ones."""
+    plan = stages(recall_mixture(corpus, vocabulary, seed), {256: 600, 512: 2000, 1024: 1400})
     model = replace(family()["laptop"], vocab_size=vocabulary.size)
     return Run("laptop", model, plan, OptimizerConfig(), seed=seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, partial
 
 from pollux.data.mixture import Mixture, Source
@@ -19,28 +18,16 @@ _CHARACTERS = 3.0
 _QUESTION = 28
 
 
-@dataclass(frozen=True)
-class Diet:
-    """How often each source is drawn, how many of the facts that could be are asked for at least (a share), and the share of
-    positions that carry loss."""
-
-    weights: dict[str, float]
-    asked: float
-    scored: float
-
-
-BROAD = Diet(
-    {"facts": 3, "mixed facts": 1, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.3, "definitions": 0.8, "reading": 1.5,
-     "cloze": 0.5, "prose": 1.0, "code": 0.4}, asked=0.2, scored=0.25,
-)  # fmt: skip
-# Twice the questions per token, for when language is learned well enough and recall is not.
-RECALL = Diet(
-    {"facts": 3.5, "mixed facts": 1.5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
-     "reading": 0.5, "cloze": 0.3, "prose": 0.5, "code": 0.15}, asked=0.5, scored=0.125,
-)  # fmt: skip
+# How often each source is drawn.
+WEIGHTS = {
+    "facts": 3.5, "mixed facts": 1.5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
+    "reading": 0.5, "cloze": 0.3, "prose": 0.5, "code": 0.15,
+}  # fmt: skip
+# The share of positions that carry loss, and of the facts that could be asked for how many are at least.
+SCORED, ASKED = 0.125, 0.5
 
 
-def recall_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int, diet: Diet = BROAD):
+def recall_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int):
     """A function from row length (tokens) to the mixture for it: mostly facts in running text, with many questions each (with one
     question per row nothing is learned for millions of tokens), then cloze, code, reading and plain text."""
 
@@ -48,18 +35,18 @@ def recall_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int, diet: Diet
 
     @cache
     def make(length: int) -> Mixture:
-        found = _sources(corpus, reading, length, seed, diet.asked)
-        sources = (Source(name, diet.weights[name], **kind) for name, kind in found.items())
-        return Mixture(tuple(sources), vocabulary, seed, diet.scored)
+        found = _sources(corpus, reading, length, seed)
+        sources = (Source(name, WEIGHTS[name], **kind) for name, kind in found.items())
+        return Mixture(tuple(sources), vocabulary, seed, SCORED)
 
     return make
 
 
-def _sources(corpus: Corpus, reading: Reading | None, length: int, seed: int, asked: float) -> dict[str, dict]:
+def _sources(corpus: Corpus, reading: Reading | None, length: int, seed: int) -> dict[str, dict]:
     """What the corpus allows: name -> a task, or texts, for rows of ``length`` tokens."""
     most = max(3, min(40, length // 50))
     longest = int((length - most * _QUESTION) * _CHARACTERS)
-    shared = {"seed": seed, "questions": (max(2, int(most * asked)), most)}
+    shared = {"seed": seed, "questions": (max(2, int(most * ASKED)), most)}
     facts = partial(Recall, corpus.prose, **shared)
     few = partial(facts, pool=(1, 6), improvised=0.2)
     sources = {

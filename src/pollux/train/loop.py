@@ -44,7 +44,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that a training run is. ``mesh`` gives the sizes of the mesh axes data, sequence, expert, tensor."""
+    """Everything that a training run is. ``mesh`` gives the sizes of the mesh axes data, sequence, expert, tensor; ``point`` weighs
+    the loss that teaches retrieval where answers stand."""
 
     name: str
     model: ModelConfig
@@ -53,6 +54,7 @@ class Run:
     mesh: dict[str, int] = field(default_factory=dict)
     seed: int = 0
     balance_rate: float = 0.001
+    point: float = 0.5
     save_minutes: float = 5.0
 
     @property
@@ -80,7 +82,7 @@ def make_step(run: Run, optimizer: optax.GradientTransformation) -> Callable[[St
     """One step as a pure function. A batch whose loss or gradient is not finite changes nothing but the step number."""
 
     def step(state: State, batch: Batch) -> tuple[State, Report]:
-        (loss, report), grads = jax.value_and_grad(next_token, has_aux=True)(state.params, run.model, batch)
+        (loss, report), grads = jax.value_and_grad(next_token, has_aux=True)(state.params, run.model, batch, run.point)
         updates, memory = optimizer.update(grads, state.optimizer, state.params)
         params = balance(optax.apply_updates(state.params, updates), report, run.balance_rate)
         sound = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(grads))

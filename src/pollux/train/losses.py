@@ -22,8 +22,6 @@ from pollux.tokens.vocabulary import MODEL
 
 # Rows of logits made at once: 512 x 8,192 floats are 16 MB, near the last-level cache; all of them would go to memory and back.
 ROWS = 512
-# Weight of the loss that teaches retrieval where an answer stands.
-POINTING = 0.5
 
 
 class Scores(NamedTuple):
@@ -112,9 +110,9 @@ class Report(NamedTuple):
     sound: jax.Array
 
 
-def next_token(params: Tree, config: ModelConfig, batch: Batch) -> tuple[jax.Array, Report]:
+def next_token(params: Tree, config: ModelConfig, batch: Batch, point: float = 0.0) -> tuple[jax.Array, Report]:
     """Weighted mean next-token loss (nats) over the positions that a batch scores, and, where an answer's token is copied from the
-    context, `POINTING` times how far retrieval is from looking there."""
+    context, ``point`` times how far retrieval is from looking there."""
     sight = Sight(batch.index, batch.segment)
     output = forward(params, config, batch.tokens, sight)
     h_NW = jnp.take_along_axis(output.hidden, batch.where[..., None], axis=1).reshape(-1, config.width)
@@ -126,7 +124,7 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch) -> tuple[jax.Arr
     found, pointed = _pointed(config, output.seen, sight, batch)
     text, answer, right = mean(scores.nll, is_text), mean(scores.nll, is_answer), mean(scores.right, is_answer)
     exact = _exact(scores.right.reshape(batch.where.shape), batch)
-    total = loss + POINTING * (found + pointed)
+    total = loss + point * (found + pointed)
     return total, Report(loss, text, answer, right, exact, jnp.exp(-pointed), output.loads, jnp.isfinite(total))
 
 
