@@ -10,7 +10,7 @@ import pytest
 from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
 from pollux.model.attention import Past, attention
-from pollux.model.layers import causal_conv, rms_norm, rotary
+from pollux.model.layers import address, causal_conv, rms_norm, rotary
 from pollux.model.sizes import LayerSpec, family
 from pollux.model.transformer import weight_table
 
@@ -20,6 +20,17 @@ RNG = np.random.default_rng(0)
 
 def normal(*shape):
     return jnp.asarray(RNG.normal(size=shape), jnp.float32)
+
+
+@pytest.mark.parametrize("start", [0, 1_000, 9_999_000, 2_000_000_000])
+def test_an_address_is_like_its_neighbours_and_unlike_all_others(start):
+    near, far = start + np.arange(300), start + np.array([3_000, 70_000, 5_000_000])
+    code = np.asarray(address(jnp.asarray(np.concatenate([near, far]), jnp.int32)[None], 32)[0], np.float64)
+    like = code @ code[0] / 32
+    assert like[0] == pytest.approx(1, abs=1e-6) and (like[1:4] > 0.8).all() and (np.diff(like[:6]) < 0).all()
+    assert np.abs(like[60:]).max() < 0.6 and np.abs(like[60:]).mean() < 0.25
+    turn = 2 * np.pi * (near[:, None] % 17) / 17
+    np.testing.assert_allclose(code[:300, [0]], np.cos(turn), atol=1e-6)
 
 
 def test_rotary_tells_distances_only():

@@ -30,6 +30,28 @@ def rotary(x_BTHD: jax.Array, position_BT: jax.Array, base: float) -> jax.Array:
     return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
 
 
+def address(index_BT: jax.Array, periods: int) -> jax.Array:
+    """A code of each token's place in the stream: cosine and sine of its phase in ``periods`` periods, float32 [B, T, 2 * periods].
+
+    Places near each other have like codes, any others codes as unlike as random ones: a fingerprint by which one layer can find
+    what stands beside that which an earlier layer has found, millions of tokens back. Periods are primes, the phase is a remainder
+    of integers: exact at any distance, and every phase is met in a few hundred tokens of training.
+    """
+    period = jnp.array(_primes(periods), jnp.int32)
+    phase = (index_BT[..., None] % period).astype(F32) * (2 * jnp.pi / period)
+    return jnp.concatenate([jnp.cos(phase), jnp.sin(phase)], axis=-1)
+
+
+def _primes(count: int) -> list[int]:
+    """``count`` different primes, from 17 to about 500, each about as much larger than the last."""
+    primes = [n for n in range(17, 4096) if all(n % d for d in range(2, int(n**0.5) + 1))]
+    chosen: list[int] = []
+    for i in range(count):
+        least = 17 * 30 ** (i / max(count - 1, 1))
+        chosen.append(next(p for p in primes if p >= least and p not in chosen))
+    return chosen
+
+
 def causal_conv(x_BTD: jax.Array, past_BCD: jax.Array, same_BTC: jax.Array, w_CD: jax.Array) -> jax.Array:
     """Depthwise causal convolution over the last C tokens, so that a key knows the words just before it.
 

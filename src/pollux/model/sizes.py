@@ -51,6 +51,7 @@ class ModelConfig:
         conv: Taps of the causal depthwise convolution before attention; 0 leaves it out.
         reading_window: While a long input is read, a retrieval layer's tokens look back over the last this many tokens (and at
             most twice as many); a question's and an answer's tokens look over everything.
+        addresses: Periods of the code by which every token knows its place in the stream (`layers.address`); 0 leaves it out.
         chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
     """
 
@@ -62,6 +63,7 @@ class ModelConfig:
     layers: tuple[LayerSpec, ...]
     vocab_size: int = 8192
     conv: int = 4
+    addresses: int = 0
     rotary_base: float = 10_000.0
     reading_window: int = 1024
     chunk: int = 32
@@ -85,12 +87,13 @@ def _config(name, width, heads, kv_heads, head_dim, count, layer, *, every=2, **
 def family() -> dict[str, ModelConfig]:
     """The named sizes. Sizes of `flash`, `pro` and `ultra` are our estimates: the reports give none."""
     mixture = LayerSpec(hidden=128, experts=8, active=2, shared=1)
-    large = {"vocab_size": 262_144, "reading_window": 4096, "chunk": 64}
+    large = {"vocab_size": 262_144, "reading_window": 4096, "chunk": 64, "addresses": 64}
+    small = {"reading_window": 64, "chunk": 8, "addresses": 4}
     wide = LayerSpec(window=1024)
     rows = [
-        _config("tiny", 64, 2, 1, 32, 2, LayerSpec(window=16, hidden=64, experts=4), vocab_size=512, reading_window=64, chunk=8),
-        _config("laptop", 128, 2, 1, 64, 4, mixture),
-        _config("base", 192, 4, 1, 64, 4, mixture),
+        _config("tiny", 64, 2, 1, 32, 2, LayerSpec(window=16, hidden=64, experts=4), vocab_size=512, **small),
+        _config("laptop", 128, 2, 1, 64, 4, mixture, addresses=32),
+        _config("base", 192, 4, 1, 64, 4, mixture, addresses=32),
         _config("mixtral-shape", 256, 4, 1, 64, 6, LayerSpec(hidden=256, experts=8)),
         _config("nano-1", 2048, 8, 1, 256, 21, replace(wide, hidden=8192), every=6, **large),
         _config("nano-2", 2560, 10, 1, 256, 31, replace(wide, hidden=8704), every=6, **large),

@@ -18,18 +18,21 @@ from pollux.kernels.attention import Sight
 from pollux.kernels.products import linear
 from pollux.model.attention import Context, Past, Seen, attention, empty_past
 from pollux.model.experts import Load, mixture
-from pollux.model.layers import feed_forward, rms_norm
+from pollux.model.layers import address, feed_forward, rms_norm
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 
 
 def weight_table(config: ModelConfig) -> Tree:
     """One row per weight of the model."""
     layers = {str(i): _layer_rows(config, layer) for i, layer in enumerate(config.layers)}
-    return {
+    rows = {
         "embedding": Weight((config.vocab_size, config.width), ("vocabulary", "width"), scale=config.width**-0.5),
         "layers": layers,
         "norm": Weight((config.width,), (None,), "ones"),
     }
+    if config.addresses:
+        rows["address"] = Weight((2 * config.addresses, config.width), (None, "width"), scale=0.03)
+    return rows
 
 
 def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
@@ -101,6 +104,8 @@ def forward(
     context = context or [None] * len(config.layers)
     x = constrain(params["embedding"][tokens_BT], ("batch", "sequence", None))
     x = x.astype(jnp.float32) * config.width**0.5  # released embeddings are bf16
+    if config.addresses:
+        x += linear(address(sight.index, config.addresses), params["address"])
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
         x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, sight, past[i], context[i])

@@ -234,7 +234,7 @@ def _placer():
     mesh = jax.sharding.get_mesh()
 
     def one(x):
-        axes = ("batch", None) if x.ndim == 2 else (None,) * x.ndim
+        axes = ("batch",) + (None,) * (x.ndim - 1)
         sharding = NamedSharding(mesh, spec(axes, mesh, x.shape) if mesh.size > 1 else PartitionSpec())
         return jax.device_put(x, sharding)
 
