@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from pollux.engine.request import Answer, Sampling
 from pollux.engine.runner import Runner
 from pollux.kernels.attention import Sight
 from pollux.media.segment import Document, Text
+from pollux.model.layers import primes
 from pollux.model.sizes import family
 from pollux.model.transformer import forward, logits, weight_table
 from pollux.tokens.template import TURN, own
@@ -112,16 +114,18 @@ def test_where_a_question_looked_is_the_same_alone_and_in_a_batch():
     assert both.weight.shape[:3] == (2, 1, 4) and (np.asarray(both.weight).sum(-1) < 1).all()
 
 
-def test_what_is_read_ten_million_tokens_in_is_read_as_at_the_start(runner):
-    ids, tails = stream(60), {}
-    for at in (0, 10_000_001):
+def test_what_is_read_millions_of_tokens_in_is_read_as_at_the_start(runner):
+    """To the last bit, where every address is as at the start: at a multiple of all periods."""
+    ids, tails, far = stream(60), {}, math.prod(primes(CONFIG.addresses))
+    assert 10_000_000 < far < 2**31
+    for at in (0, far):
         context = runner.empty()
         context.stores = {i: Ignore() for i in context.stores}
         runner.read(context, at, ids)
         tails[at] = context.tails
     for name, tail in tails[0].items():
         if "index" not in name:
-            np.testing.assert_array_equal(tail, tails[10_000_001][name], err_msg=name)
+            np.testing.assert_array_equal(tail, tails[far][name], err_msg=name)
 
 
 class Ignore:

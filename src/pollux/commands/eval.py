@@ -127,9 +127,12 @@ def _measure(args: argparse.Namespace, engine, task: Task, tokens: int) -> None:
     print(f"{args.task}, contexts of {mean:,.0f} tokens, {time.monotonic() - began:.0f} s")
     for row in report.rates(outcomes):
         print(f"  {row}")
-    worst = [row for row in report.by_kind(outcomes).values() if row.mean < 1][:10]
+    if args.task == "recall":
+        for order, row in sorted(report.by_kind(outcomes, 2).items()):
+            print(f"  exact, value {order} its subject: {row.mean:.1%} [{row.low:.1%}, {row.high:.1%}], n={row.n}")
+    worst = [row for row in report.by_kind(outcomes, -1).values() if row.mean < 1][:10]
     if args.task == "recall" and worst:
-        print("  weakest phrasings: " + ", ".join(f"{row.name.split('/')[-1]} {row.mean:.0%} of {row.n}" for row in worst))
+        print("  weakest phrasings: " + ", ".join(f"{row.name} {row.mean:.0%} of {row.n}" for row in worst))
     if args.json:
         about = {"task": args.task, "tokens_asked": tokens, "phrasings": args.phrasings, "seed": args.seed, "model": args.model}
         with args.json.open("a") as file:

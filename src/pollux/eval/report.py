@@ -48,9 +48,10 @@ def rates(outcomes: Sequence[Outcome]) -> list[Rate]:
     return out + ([rate("cited when right", right)] if right else [])
 
 
-def by_kind(outcomes: Sequence[Outcome]) -> dict[str, Rate]:
-    """Exactness per kind of question, worst first."""
+def by_kind(outcomes: Sequence[Outcome], part: int | None = None) -> dict[str, Rate]:
+    """Exactness per kind of question, or per ``part`` of the kind's path, worst first."""
     kinds: dict[str, list[float]] = {}
     for outcome in outcomes:
-        kinds.setdefault(outcome.kind, []).append(outcome.scores["exact"])
+        name = outcome.kind if part is None else outcome.kind.split("/")[part]
+        kinds.setdefault(name, []).append(outcome.scores["exact"])
     return {row.name: row for row in sorted((rate(k, s) for k, s in kinds.items()), key=lambda r: r.mean)}

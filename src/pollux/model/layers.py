@@ -37,12 +37,12 @@ def address(index_BT: jax.Array, periods: int) -> jax.Array:
     what stands beside that which an earlier layer has found, millions of tokens back. Periods are primes, the phase is a remainder
     of integers: exact at any distance, and every phase is met in a few hundred tokens of training.
     """
-    period = jnp.array(_primes(periods), jnp.int32)
+    period = jnp.array(primes(periods), jnp.int32)
     phase = (index_BT[..., None] % period).astype(F32) * (2 * jnp.pi / period)
     return jnp.concatenate([jnp.cos(phase), jnp.sin(phase)], axis=-1)
 
 
-def _primes(count: int) -> list[int]:
+def primes(count: int) -> list[int]:
     """``count`` different primes, from 17 to about 500, each about as much larger than the last."""
     primes = [n for n in range(17, 4096) if all(n % d for d in range(2, int(n**0.5) + 1))]
     chosen: list[int] = []

@@ -133,7 +133,8 @@ class Recall:
         text = filler(self.documents, rng, rest) if rest > 100 and len(self.documents) else ""
         context, ranges = insert(text, statements, rng)
         asked = rng.sample(range(len(facts)), min(rng.randint(*self.questions), len(facts)))
-        return Example(context, tuple(self._ask(facts[n], ranges[n], rng) for n in asked), ((0, file_name(rng)),))
+        questions = tuple(self._ask(facts[n], ranges[n], _order(statements[n], facts[n]), rng) for n in asked)
+        return Example(context, questions, ((0, file_name(rng)),))
 
     def _draw_facts(self, rng: Random, characters: int) -> tuple[list[Fact], list[str]]:
         """Facts until there are enough: by number, or by share of the context. Never more than the context can hold."""
@@ -156,12 +157,18 @@ class Recall:
                 break
         return facts, statements
 
-    def _ask(self, fact: Fact, evidence: tuple[int, int], rng: Random) -> Question:
+    def _ask(self, fact: Fact, evidence: tuple[int, int], order: str, rng: Random) -> Question:
         text = _render(rng.choice(fact.phrasing.questions), fact)
-        return Question(text, fact.value, evidence, f"recall/{self.phrasings}/{fact.phrasing.id}")
+        return Question(text, fact.value, evidence, f"recall/{self.phrasings}/{order}/{fact.phrasing.id}")
 
     def score(self, question: Question, reply: str) -> float:
         return exact(question, reply)
+
+
+def _order(statement: str, fact: Fact) -> str:
+    """Whether the value stands "before" its subject or "after" it: read forward, and so is met before it is known whose."""
+    statement = statement.lower()
+    return "before" if statement.find(fact.value.lower()) < statement.find(fact.subject.lower()) else "after"
 
 
 def improvise(documents: Sequence[str], rng: Random) -> Phrasing:

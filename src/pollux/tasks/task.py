@@ -19,7 +19,7 @@ class Question:
         text: What the user asks.
         answer: The exact reply that is wanted.
         evidence: Character range [start, end) in ``Example.context`` that holds the answer, None where there is none.
-        kind: A label by which results are grouped, such as ``"recall/heldout/h017"``.
+        kind: A label by which results are grouped, such as ``"recall/heldout/after/h017"``.
     """
 
     text: str
