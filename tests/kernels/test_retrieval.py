@@ -1,5 +1,7 @@
 """Retrieval with everything kept is dense attention; with little kept it finds what was planted."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,11 @@ HEADS, ROWS, DEPTH, CHUNK = 2, 5, 16, 8
 LSE = 3e-3
 
 
-retrieve = jax.jit(retrieval.retrieve, static_argnums=(4, 5))
+@partial(jax.jit, static_argnums=(4, 5))
+def retrieve(q, key, value, length, chunk, selected):
+    return retrieval.retrieve(q, key, lambda head, at: value[head, at], length, chunk, selected)
+
+
 attend = jax.jit(attention.attend)
 
 

@@ -11,6 +11,7 @@ from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
 from pollux.model.sizes import RETRIEVAL, LayerSpec, family
 from pollux.model.transformer import forward, logits, weight_table
+from pollux.tokens.vocabulary import SPECIAL
 
 WINDOW = 8
 LOCAL_LAYER = LayerSpec(window=WINDOW, hidden=32)
@@ -19,7 +20,7 @@ SPARSE = replace(LOCAL_LAYER, experts=4, shared=1)
 # two documents and padding in the first row, one document in the second; every position has a token of its own
 SEGMENT = np.array([[0] * 13 + [1] * 15 + [-1] * 4, [0] * 32], np.int32)
 INDEX = np.array([[*range(13), *range(15), *range(28, 32)], [*range(32)]], np.int32)
-TOKENS = np.arange(64, dtype=np.int32).reshape(2, 32)
+TOKENS = np.arange(64, dtype=np.int32).reshape(2, 32) + SPECIAL
 
 CASES = {
     "local": ((LOCAL_LAYER,), 0, WINDOW),
@@ -32,9 +33,9 @@ CASES = {
 }
 
 
-def influence(layers, conv):
+def influence(layers, conv, tokens=TOKENS, ahead=0):
     """float [64, 64]: how much the hidden state at each position owes to the token at each position."""
-    config = replace(family()["tiny"], layers=layers, conv=conv, vocab_size=64)
+    config = replace(family()["tiny"], layers=layers, conv=conv, ahead=ahead, vocab_size=128)
     params = initial(weight_table(config), 0)
     if conv:  # it starts as the identity
         for layer in params["layers"].values():
@@ -43,9 +44,9 @@ def influence(layers, conv):
 
     @jax.jit
     def rows(embedding):
-        out, back = jax.vjp(lambda e: forward(params | {"embedding": e}, config, TOKENS, Sight(INDEX, SEGMENT)).hidden, embedding)
+        out, back = jax.vjp(lambda e: forward(params | {"embedding": e}, config, tokens, Sight(INDEX, SEGMENT)).hidden, embedding)
         one = lambda t: back(jnp.zeros_like(out).at[t // 32, t % 32].set(probe))[0]  # noqa: E731
-        return jnp.abs(jax.lax.map(one, jnp.arange(64))).max(-1)
+        return jnp.abs(jax.lax.map(one, jnp.arange(64))).max(-1)[:, tokens.reshape(-1)]
 
     return np.asarray(rows(params["embedding"]))
 
@@ -60,6 +61,25 @@ def test_a_token_depends_on_its_own_past_and_on_nothing_else(case):
     real = document >= 0
     assert ((found > 0) == wanted)[real].all()
     assert (found[real][:, ~real] == 0).all()
+
+
+def test_a_key_that_looks_ahead_is_seen_when_what_it_looks_at_is_past():
+    """Keys look 4 tokens ahead, or up to a token that closes; a query that sees one key alone owes nothing to what it looks at."""
+    ahead, closing = 4, [0, 7, 13, 14, 32, 50]
+    tokens = np.array([closing.index(n) if n in closing else SPECIAL + n for n in range(64)], np.int32).reshape(2, 32)
+    found = influence((FAR_LAYER,), 0, tokens, ahead)
+    document = np.where(SEGMENT < 0, -1, SEGMENT + 10 * np.arange(2)[:, None]).reshape(-1)
+    wanted = np.eye(64, dtype=bool)
+    looked = [range(t + 1, min([t + ahead + 1, *(c for c in closing if c > t)])) if t not in closing else () for t in range(64)]
+    for i in range(64):
+        settled = [t for t in range(i + 1) if t in closing or t + ahead <= i or any(t < c <= i for c in closing)]
+        seen = [t for t in settled if document[t] == document[i]]
+        wanted[i, seen] = True
+        if len(seen) > 1:
+            wanted[i, [j for t in seen for j in looked[t]]] = True
+    real = document >= 0
+    assert ((found > 0) == wanted)[real].all()
+    assert np.triu(wanted, 1).sum() == 0 and wanted.sum() < np.tril(document[:, None] == document[None]).sum()
 
 
 def test_logits_read_the_embedding_backwards():

@@ -23,7 +23,7 @@ from pollux.model.layers import primes
 from pollux.model.sizes import family
 from pollux.model.transformer import forward, logits, weight_table
 from pollux.tokens.template import TURN, own
-from pollux.tokens.vocabulary import shipped
+from pollux.tokens.vocabulary import USER, shipped
 
 # every chunk of the context is selected, and no input outgrows the reading window: retrieval sees all that a dense pass sees
 CONFIG = replace(family()["tiny"], vocab_size=8192, reading_window=64, selected=1024)
@@ -34,8 +34,11 @@ def runner() -> Runner:
     return Runner(initial(weight_table(CONFIG), 0), CONFIG, "test")
 
 
-def stream(length: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(32, 8192, length).astype(np.int32)
+def stream(length: int, *turns: int) -> np.ndarray:
+    """Random tokens; where a turn begins, the token that begins one."""
+    ids = np.random.default_rng(0).integers(32, 8192, length).astype(np.int32)
+    ids[list(turns)] = USER
+    return ids
 
 
 def full(runner: Runner, ids: np.ndarray) -> np.ndarray:
@@ -75,7 +78,7 @@ def assert_close(a: np.ndarray, b: np.ndarray) -> None:
 
 @pytest.mark.parametrize("cuts", [[], [17], [30, 31, 60]])
 def test_prefill_and_decode_equal_one_forward_pass(runner, cuts):
-    ids = stream(100)
+    ids = stream(100, 64, 80)
     context = read(runner, ids[:64], cuts)
     assert_close(turn(runner, context, [ids[64:]], [[20, *[1] * 16]])[0], full(runner, ids))
 
@@ -86,7 +89,7 @@ def test_without_context_a_turn_is_a_forward_pass(runner):
 
 
 def test_questions_in_a_batch_equal_questions_alone(runner):
-    ids = stream(90)
+    ids = stream(90, 50, 60)
     context = read(runner, ids[:50], [])
     rows, pieces = [ids[50:70], ids[60:90]], [[15, 1, 1], [28, 1, 1]]
     together = turn(runner, context, rows, pieces)
@@ -131,7 +134,7 @@ def test_what_is_read_millions_of_tokens_in_is_read_as_at_the_start(runner):
 class Ignore:
     """A store that keeps nothing, so that ten million tokens before need no memory."""
 
-    def append(self, *_: object) -> None: ...
+    def write(self, *_: object) -> None: ...
 
 
 def documents() -> list[Document]:

@@ -53,9 +53,9 @@ def test_a_shift_of_all_positions_changes_nothing(length, shift):
     run = jax.jit(partial(attention, layer=layer, config=TINY))
 
     def at(first):
-        past = Past(key, value, jnp.arange(first - 16, first)[None], conv)
+        past = Past(key, value, jnp.zeros((1, 16, 1, 0)), jnp.ones((1, 16)), jnp.zeros((1, 16), int), jnp.arange(first - 16, first)[None], conv)
         sight = Sight(jnp.arange(first, first + length)[None], jnp.zeros((1, length), jnp.int32))
-        return run(x, w, sight=sight, past=past)[0]
+        return run(x, w, sight=sight, tokens_BT=jnp.full((1, length), 40), past=past)[0]
 
     here = at(100)
     np.testing.assert_allclose(at(100 + shift), here, atol=1e-6)

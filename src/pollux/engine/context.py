@@ -23,7 +23,7 @@ from pollux.media.segment import Place, Text
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.template import own
 
-_FORMAT = 2
+_FORMAT = 3
 _LEAST = 1024
 
 
@@ -39,8 +39,8 @@ class Store:
         blank = np.zeros((heads, _LEAST, depth), ml_dtypes.bfloat16)
         return cls(blank, blank.copy())
 
-    def append(self, at: int, key_TKD: np.ndarray, value_TKD: np.ndarray) -> None:
-        """Write T tokens at index ``at``."""
+    def write(self, at: int, key_TKD: np.ndarray, value_TKD: np.ndarray) -> None:
+        """Write T tokens from index ``at`` on, over what stands there."""
         stop = at + key_TKD.shape[0]
         if stop > self.key.shape[1]:
             self.key, self.value = (_grown(x, capacity(stop)) for x in (self.key, self.value))

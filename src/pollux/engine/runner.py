@@ -17,7 +17,7 @@ import numpy as np
 from pollux.base.weights import Tree
 from pollux.engine.context import ReadContext, Store, capacity
 from pollux.kernels.attention import Sight
-from pollux.model.attention import Context, Past, Seen, empty_past
+from pollux.model.attention import Context, Past, empty_past
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward, logits
 
@@ -25,7 +25,7 @@ from pollux.model.transformer import forward, logits
 class Turn(NamedTuple):
     """A conversation's own part, on top of a shared context, for B questions at once.
 
-    past: per layer; retrieval layers hold the turn's own tokens, local layers the context's last window before them.
+    past: per layer, ending with the newest token; retrieval layers hold the turn's tokens, local layers the last window.
     filled: int32 [B], how many tokens of the turn each row holds. start: int32, tokens of the context.
     """
 
@@ -64,7 +64,7 @@ class Runner:
         tails = {}
         for i, layer in enumerate(config.layers):
             length = layer.window if layer.reach == LOCAL else config.reading_window
-            tails |= {f"{i}.{name}": np.asarray(x) for name, x in empty_past(config, 1, length)._asdict().items()}
+            tails |= {f"{i}.{name}": np.asarray(x) for name, x in empty_past(config, layer, 1, length)._asdict().items()}
         stores = {i: Store.empty(config.kv_heads, config.head_dim) for i in self.retrieval}
         return ReadContext(self.weights, stores, tails)
 
@@ -77,7 +77,9 @@ class Runner:
         for i, layer_past in enumerate(past):
             context.tails |= {f"{i}.{name}": np.asarray(x) for name, x in layer_past._asdict().items()}
         for i, (key, value) in zip(self.retrieval, keys, strict=True):
-            context.stores[i].append(at, np.asarray(key)[:count], np.asarray(value)[:count])
+            old = min(at, self.config.ahead)  # tokens before, whose keys have now seen further
+            new = slice(self.config.ahead - old, self.config.ahead + count)
+            context.stores[i].write(at - old, np.asarray(key)[new], np.asarray(value)[new])
 
     def device_context(self, context: ReadContext) -> list[Context | None]:
         """The context's keys and values for the device, None for local layers, and for all of them while nothing is read."""
@@ -86,22 +88,16 @@ class Runner:
             return [None] * len(self.config.layers)
         size = capacity(length)
         put = lambda x: jnp.asarray(x[:, :size])  # noqa: E731
+        token = jnp.asarray(np.pad(context.stream.ids, (0, size - length)))
         layers = [context.stores.get(i) for i in range(len(self.config.layers))]
-        return [s if s is None else Context(put(s.key), put(s.value), jnp.int32(length)) for s in layers]
+        return [s if s is None else Context(put(s.key), put(s.value), token, jnp.int32(length)) for s in layers]
 
     def start_turn(self, context: ReadContext, rows: int, room: int) -> Turn:
         """A turn of up to ``room`` tokens for each of ``rows`` questions."""
         pasts = []
-        for i, layer in enumerate(self.config.layers):
-            own = empty_past(self.config, rows, room)
-            tail = _past_of(context, self.config)[i]
-            conv = jnp.repeat(jnp.asarray(tail.conv), rows, axis=0)
-            if layer.reach != LOCAL:
-                pasts.append(own._replace(conv=conv))
-                continue
-            join = lambda a, b: jnp.concatenate([jnp.repeat(jnp.asarray(a), rows, axis=0), b], axis=1)  # noqa: E731
-            joined = (join(a, b) for a, b in zip(tail[:3], own[:3], strict=True))
-            pasts.append(Past(*joined, conv))
+        for layer, tail in zip(self.config.layers, _past_of(context, self.config), strict=True):
+            past = tail if layer.reach == LOCAL else empty_past(self.config, layer, 1, room)._replace(conv=tail.conv)
+            pasts.append(jax.tree.map(lambda x: jnp.repeat(jnp.asarray(x), rows, axis=0), past))
         return Turn(pasts, jnp.zeros(rows, jnp.int32), jnp.int32(len(context)))
 
     def step(self, turn: Turn, tokens: np.ndarray, counts: np.ndarray, context: list[Context | None]) -> tuple[Turn, Step]:
@@ -114,52 +110,40 @@ def _past_of(context: ReadContext, config: ModelConfig) -> list[Past]:
 
 
 def _read(params, tokens, at, count, past, *, config: ModelConfig):
-    """One chunk of one stream: the new tails, and each retrieval layer's keys and values [T, K, D]."""
+    """One chunk of one stream: the new tails, and each retrieval layer's keys and values [ahead + T, K, D], those of the last tokens
+    before the chunk among them, since their keys look ahead into it."""
     place = jnp.arange(tokens.shape[1])[None, :]
     sight = Sight(at + place, jnp.where(place < count, 0, -1))
     seen = forward(params, config, tokens, sight, past).seen
-    tails = [_slide(layer_past, layer_seen, sight.index, count) for layer_past, layer_seen in zip(past, seen, strict=True)]
+    tails = [_slide(s.past, count[None], tokens.shape[1]) for s in seen]
+    first = -(tokens.shape[1] + config.ahead)
     retrieval = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
-    return tails, [(s.key[0], s.value[0]) for s in retrieval]
+    return tails, [(s.key[0, first:], s.past.value[0, first:]) for s in retrieval]
 
 
-def _slide(past: Past, seen: Seen, index: jax.Array, count: jax.Array) -> Past:
-    """A tail as long as before that ends with the last real token."""
+def _slide(past: Past, counts_B: jax.Array, new: int) -> Past:
+    """A past as long as before the ``new`` tokens at its end, of which ``counts`` are real: its end is the last real token."""
 
-    def last(old, new):
-        return jax.lax.dynamic_slice_in_dim(jnp.concatenate([old, new.astype(old.dtype)], axis=1), count, old.shape[1], axis=1)
+    def row(x, count):
+        return jax.lax.dynamic_slice_in_dim(x, count, x.shape[0] - new, axis=0)
 
-    conv = jax.lax.dynamic_slice_in_dim(seen.conv, count, past.conv.shape[1], axis=1)
-    return Past(last(past.key, seen.key), last(past.value, seen.value), last(past.index, index), conv)
+    return jax.tree.map(lambda x: jax.vmap(row)(x, counts_B), past)
 
 
 def _turn(params, turn: Turn, tokens, counts, context, *, config: ModelConfig) -> tuple[Turn, Step]:
     """Tokens of a turn against its past and the context."""
     batch, length = tokens.shape
     place = jnp.arange(length)[None, :]
-    real = place < counts[:, None]
     index = turn.start + turn.filled[:, None] + place
-    output = forward(params, config, tokens, Sight(index, jnp.where(real, 0, -1)), turn.past, context)
-    past = [
-        _write(layer_past, seen, turn.filled, jnp.where(real, index, -1), layer.window if layer.reach == LOCAL else 0, counts)
-        for layer_past, seen, layer in zip(turn.past, output.seen, config.layers, strict=True)
-    ]
+    sight = Sight(index, jnp.where(place < counts[:, None], 0, -1))
+    output = forward(params, config, tokens, sight, turn.past, context)
+    past = [_slide(seen.past, counts, length) for seen in output.seen]
     rows = jnp.arange(batch)
     last = output.hidden[rows, counts - 1]
     found = [_at_last(seen.found, counts - 1, batch, length) for seen in output.seen if seen.found is not None]
     none = jnp.zeros((batch, 0, config.heads, 1))
     where, weight = (jnp.stack(column, axis=1) for column in zip(*found, strict=True)) if found else (none.astype(int), none)
     return Turn(past, turn.filled + counts, turn.start), Step(logits(params, last), where, weight)
-
-
-def _write(past: Past, seen: Seen, filled, index, offset: int, counts) -> Past:
-    """Put the new tokens behind those that the turn holds; padding is written as empty and overwritten next time."""
-    rows = jnp.arange(index.shape[0])[:, None]
-    slot = offset + filled[:, None] + jnp.arange(index.shape[1])[None, :]
-    put = lambda old, new: old.at[rows, slot].set(new.astype(old.dtype), mode="drop")  # noqa: E731
-    taps = past.conv.shape[1]
-    conv = seen.conv[rows, counts[:, None] + jnp.arange(taps)[None, :]]
-    return Past(put(past.key, seen.key), put(past.value, seen.value), put(past.index, index), conv)
 
 
 def _at_last(found, last, batch: int, length: int) -> tuple[jax.Array, jax.Array]:

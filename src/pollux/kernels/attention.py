@@ -51,7 +51,8 @@ def _scores(q_NMD: jax.Array, k_NSD: jax.Array, seen_NTS: jax.Array) -> jax.Arra
 
 
 class Partial(NamedTuple):
-    """A softmax over part of the keys: the mean of values under it, and its log-sum-exp, so that parts can be merged.
+    """A softmax over part of the keys: the mean of values under it, and its log-sum-exp, so that parts can be merged. A query that
+    sees no key gets zeros, and about `HIDDEN`.
 
     out float32 [N, M, D], lse float32 [N, M].
     """
@@ -68,7 +69,12 @@ def attend(q_NMD: jax.Array, k_NSD: jax.Array, v_NSD: jax.Array, seen_NTS: jax.A
     # in bf16 before the sum: the weights then add up as they are used, and no float32 copy of them is written out
     p_NMS = jnp.exp(s_NMS - top_NM[..., None]).astype(jnp.bfloat16)
     total_NM = p_NMS.astype(jnp.float32).sum(-1)
-    return Partial(dot(p_NMS, v_NSD, (1, 0)) / total_NM[..., None], top_NM + jnp.log(total_NM))
+    lse_NM = top_NM + jnp.log(total_NM)
+    return Partial(jnp.where(_sees_any(lse_NM), dot(p_NMS, v_NSD, (1, 0)) / total_NM[..., None], 0.0), lse_NM)
+
+
+def _sees_any(lse_NM: jax.Array) -> jax.Array:
+    return (lse_NM > HIDDEN / 2)[..., None]
 
 
 def _attend_forward(q, k, v, seen):
@@ -79,10 +85,12 @@ def _attend_forward(q, k, v, seen):
 def _attend_backward(saved, grad: Partial):
     q, k, v, seen, part = saved
     p_NMS = jnp.exp(_scores(q, k, seen) - part.lse[..., None]).astype(jnp.bfloat16)
+    grad = Partial(jnp.where(_sees_any(part.lse), grad.out, 0.0), jnp.where(_sees_any(part.lse)[..., 0], grad.lse, 0.0))
     dp_NMS = dot(grad.out, v, (1, 1))
     shift_NM = grad.lse - jnp.sum(grad.out * part.out, -1)
     ds_NMS = (p_NMS * (dp_NMS + shift_NM[..., None])).astype(jnp.bfloat16)
-    return dot(ds_NMS, k, (1, 0)), dot(ds_NMS, q, (0, 0)), dot(p_NMS, grad.out, (0, 0)), None
+    grads = dot(ds_NMS, k, (1, 0)), dot(ds_NMS, q, (0, 0)), dot(p_NMS, grad.out, (0, 0))
+    return *(g.astype(x.dtype) for g, x in zip(grads, (q, k, v), strict=True)), None
 
 
 attend.defvjp(_attend_forward, _attend_backward)

@@ -47,10 +47,12 @@ def chunk_scores(q_KMD: jax.Array, key_KSD: jax.Array, length: jax.Array, chunk:
     return jnp.moveaxis(best, 0, 2).reshape(heads, rows, size // chunk)
 
 
-def retrieve(q_KMD, key_KSD, value_KSD, length, chunk: int, selected: int) -> tuple[Partial, Found]:
+def retrieve(q_KMD, key_KSD, value, length, chunk: int, selected: int) -> tuple[Partial, Found]:
     """Attention over the best ``selected`` chunks of each query row. S must be a multiple of min(S, KEY_BLOCK) and of chunk.
 
-    ``length`` may be 0: the result then weighs nothing (its log-sum-exp is about `HIDDEN`).
+    Args:
+        value: A function from a key-value head and the keys' indices [S'] to their values [S', any size].
+        length: How many keys count; at 0 the result weighs nothing (its log-sum-exp is about `HIDDEN`).
     """
     heads, size, _ = key_KSD.shape
     best_KMC = chunk_scores(q_KMD, key_KSD, length, chunk)
@@ -59,7 +61,7 @@ def retrieve(q_KMD, key_KSD, value_KSD, length, chunk: int, selected: int) -> tu
     def row(head_query_chunks):
         head, q_D, chosen_L = head_query_chunks
         index_S = (chosen_L[:, None] * chunk + jnp.arange(chunk)).reshape(-1)
-        return _look(q_D, key_KSD[head, index_S], value_KSD[head, index_S], index_S, length)
+        return _look(q_D, key_KSD[head, index_S], value(head, index_S), index_S, length)
 
     rows = q_KMD.shape[1]
     head = jnp.repeat(jnp.arange(heads), rows)

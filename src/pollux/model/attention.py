@@ -16,98 +16,166 @@ import jax.numpy as jnp
 from pollux.kernels.attention import Partial, Sight, banded, dense, fold_keys, fold_queries, merge, unfold_queries
 from pollux.kernels.products import linear
 from pollux.kernels.retrieval import Found, retrieve
-from pollux.model.layers import causal_conv, rms_norm, rotary
+from pollux.model.layers import causal_conv, look_ahead, rms_norm, rotary, settled
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
+from pollux.tokens.vocabulary import SPECIAL
+
+
+# Added to what a gate is computed from: at the start of training keys look about eight tokens ahead.
+OPEN = 2.0
 
 
 class Past(NamedTuple):
-    """What a layer keeps of the tokens just before: keys (not yet rotated) and values [B, P, K, D], their index in the stream
-    [B, P] (-1: empty), and the last inputs of the convolution [B, taps - 1, W]."""
+    """What a layer keeps of the tokens just before: keys (not yet rotated, nor looking ahead) and values [B, P, K, D], what earlier
+    keys are told of each token, ``ahead`` [B, P, K, D] (D = 0 where keys do not look ahead) and how far, ``gate`` float32 [B, P],
+    their index in the stream [B, P] (-1: empty), and the last inputs of the convolution [B, taps - 1, W]."""
 
     key: jax.Array
     value: jax.Array
+    ahead: jax.Array
+    gate: jax.Array
+    token: jax.Array
     index: jax.Array
     conv: jax.Array
 
 
 class Context(NamedTuple):
-    """Everything that was read, as a retrieval layer keeps it: keys and values [K, S, D] of which the first ``length`` count."""
+    """Everything that was read, as a retrieval layer keeps it: keys and values [K, S, D] of which the first ``length`` count, and
+    the tokens [S]."""
 
     key: jax.Array
     value: jax.Array
+    token: jax.Array
     length: jax.Array
 
 
 class Seen(NamedTuple):
-    """What an attention layer hands back besides its output: the new tokens' queries [B, T, H, D] (scaled), keys and values
-    [B, T, K, D], the convolution's last inputs [B, T + taps - 1, W], and what retrieval found (None without a context)."""
+    """What an attention layer hands back besides its output.
+
+    query: the new tokens' queries [B, T, H, D], scaled. past: the past, and the new tokens behind it, P + T in all.
+    key, sight: the keys of these as queries met them [B, P + T, K, D], and from which token on each is seen.
+    found: what retrieval found, None without a context.
+    """
 
     query: jax.Array
+    past: Past
     key: jax.Array
-    value: jax.Array
-    conv: jax.Array
+    sight: Sight
     found: Found | None
 
 
-def empty_past(config: ModelConfig, batch: int, length: int) -> Past:
-    shape = (batch, length, config.kv_heads, config.head_dim)
+def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int) -> Past:
+    shape = (batch, length, config.kv_heads)
+    depth = config.head_dim if _looks_ahead(layer, config) else 0
+    blank = lambda size: jnp.zeros((*shape, size), jnp.bfloat16)  # noqa: E731
     conv = jnp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)
-    return Past(jnp.zeros(shape, jnp.bfloat16), jnp.zeros(shape, jnp.bfloat16), jnp.full((batch, length), -1), conv)
+    gate, token, index = jnp.zeros(shape[:2], jnp.float32), jnp.zeros(shape[:2], jnp.int32), jnp.full(shape[:2], -1)
+    return Past(blank(config.head_dim), blank(config.head_dim), blank(depth), gate, token, index, conv)
+
+
+def _looks_ahead(layer: LayerSpec, config: ModelConfig) -> bool:
+    return bool(config.ahead) and layer.reach != LOCAL
 
 
 def attention(
-    x_BTW: jax.Array, w: dict, layer: LayerSpec, config: ModelConfig, sight: Sight, past: Past, context: Context | None = None
+    x_BTW: jax.Array,
+    w: dict,
+    layer: LayerSpec,
+    config: ModelConfig,
+    sight: Sight,
+    tokens_BT: jax.Array,
+    past: Past,
+    context: Context | None = None,
+    copied_VW: jax.Array | None = None,
 ) -> tuple[jax.Array, Seen]:
     """Attention over past, own tokens and context: float32 [B, T, W], and what to remember.
 
     Keys and queries are RMS-normalised, with a learned temperature per head. Retrieval layers multiply it by log(n + 2) / 4, n
-    being the number of tokens that a query sees: the softmax then stays as sharp among ten million keys as among ten
+    being the number of tokens read so far: the softmax then stays as sharp among ten million keys as among ten
     (scalable softmax, arXiv 2501.19399).
+
+    Args:
+        tokens_BT: No key looks ahead beyond one that is the template's own.
+        copied_VW: Embeddings of tokens. Where given, each head also hands on those of the tokens that it looks at, as they are, times
+            a gate of its own: what is found can be repeated to the letter, however rare its words, where values of D numbers
+            would blur them (as pointer networks do, arXiv 1704.04368, but before the softmax over words and not after).
     """
     batch, length, _ = x_BTW.shape
-    window = layer.window if layer.reach == LOCAL else None
     conv_rows = jnp.concatenate([past.conv, x_BTW], axis=1)
     if config.conv:
         x_BTW = causal_conv(x_BTW, past.conv, _same_document(sight, past, config.conv), w["conv"])
-    split = lambda y, heads: y.reshape(batch, length, heads, config.head_dim)  # noqa: E731
-    # one product for all three: key and value of one head are too narrow to be fast alone
-    qkv = linear(x_BTW, jnp.concatenate([w["query"], w["key"], w["value"]], axis=-1))
-    q, k, v = jnp.split(qkv, [config.heads * config.head_dim, (config.heads + config.kv_heads) * config.head_dim], axis=-1)
-    q = rms_norm(split(q, config.heads)) * (w["temperature"][:, None] * config.head_dim**-0.5)
-    k, v = rms_norm(split(k, config.kv_heads)), split(v, config.kv_heads)
-    if not window:
-        q *= (jnp.log(_visible(sight, past, context) + 2.0) / 4.0)[:, :, None, None]
-    part = _own(q, k, v, sight, past, window, config.rotary_base)
-    found = None
-    if context is not None and not window:
-        part, found = _with_context(q, part, context, config)
-    out = unfold_queries(part.out, batch, length).reshape(batch, length, -1)
-    return linear(out, w["out"]), Seen(q, k.astype(past.key.dtype), v.astype(past.value.dtype), conv_rows, found)
+    # one product for all: key and value of one head are too narrow to be fast alone
+    names = ["query", "key", "value"] + (["ahead", "gate"] if _looks_ahead(layer, config) else [])
+    names += ["copy"] if copied_VW is not None else []
+    wide = linear(x_BTW, jnp.concatenate([w[name] for name in names], axis=-1))
+    sizes = [w[name].shape[-1] for name in names[:-1]]
+    columns = dict(zip(names, jnp.split(wide, [sum(sizes[: i + 1]) for i in range(len(sizes))], axis=-1), strict=True))
+    split = lambda name: columns[name].reshape(batch, length, -1, config.head_dim)  # noqa: E731
+    q = rms_norm(split("query")) * (w["temperature"][:, None] * config.head_dim**-0.5)
+    if layer.reach != LOCAL:
+        q *= (jnp.log(_read_so_far(sight, past, context) + 2.0) / 4.0)[:, :, None, None]
+    own = Past(rms_norm(split("key")), split("value"), *_ahead(columns, past, tokens_BT, split), tokens_BT, sight.index, conv_rows)
+    part, seen = _near(q, _join(past, own), sight, layer, config, copied_VW)
+    if context is not None and layer.reach != LOCAL:
+        part, found = _with_context(q, part, context, config, copied_VW)
+        seen = seen._replace(found=found)
+    heads = unfold_queries(part.out, batch, length)
+    out = linear(heads[..., : config.head_dim].reshape(batch, length, -1), w["out"])
+    if copied_VW is not None:
+        out += jnp.einsum("bth,bthw->btw", jax.nn.softplus(columns["copy"]), heads[..., config.head_dim :])
+    return out, seen
 
 
-def _own(q, k, v, sight: Sight, past: Past, window: int | None, rotary_base: float) -> Partial:
-    """Attention over the past and the tokens themselves."""
-    join = lambda a, b: jnp.concatenate([a, b.astype(a.dtype)], axis=1)  # noqa: E731
-    key = Sight(join(past.index, sight.index), join(jnp.where(past.index < 0, -1, 0), sight.segment))
-    k, v = join(past.key, k), join(past.value, v)
-    if window:
-        # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
-        origin = sight.index[:, :1]
-        q, k = rotary(q, sight.index - origin, rotary_base), rotary(k, key.index - origin, rotary_base)
-    k, v = fold_keys(k), fold_keys(v)
-    rows = fold_queries(q, past.key.shape[2])
-    if window and past.index.shape[1] == window and sight.index.shape[1] % window == 0:
-        return banded(rows, k, v, sight, key, window)
-    return dense(rows, k, v, sight, key, window)
+def _with_tokens(value: jax.Array, token: jax.Array, copied_VW: jax.Array | None) -> jax.Array:
+    """Values [..., D], and behind each its token's embedding [..., D + W] where tokens are copied."""
+    if copied_VW is None:
+        return value
+    return jnp.concatenate([value, copied_VW[token].astype(value.dtype) * copied_VW.shape[1] ** 0.5], axis=-1)
 
 
-def _with_context(q, part: Partial, context: Context, config: ModelConfig) -> tuple[Partial, Found]:
+def _ahead(columns: dict, past: Past, tokens_BT, split) -> tuple[jax.Array, jax.Array]:
+    """What new tokens tell the keys before them, and whether they let through what comes after: 0 at a token that closes."""
+    if "ahead" not in columns:
+        return jnp.zeros((*tokens_BT.shape, *past.ahead.shape[2:])), jnp.zeros(tokens_BT.shape)
+    gate = jax.nn.sigmoid(columns["gate"][..., 0] + OPEN)
+    return split("ahead"), jnp.where(tokens_BT < SPECIAL, 0.0, gate)
+
+
+def _join(past: Past, own: Past) -> Past:
+    """The past, and new tokens behind it. ``own.conv`` holds the past's already."""
+    joined = (jnp.concatenate([a, b.astype(a.dtype)], axis=1) for a, b in zip(past[:-1], own[:-1], strict=True))
+    return Past(*joined, own.conv)
+
+
+def _near(q, past: Past, sight: Sight, layer: LayerSpec, config: ModelConfig, copied_VW) -> tuple[Partial, Seen]:
+    """Attention over the past and the tokens themselves, which are its last."""
+    before = past.index.shape[1] - sight.index.shape[1]
+    segment = jnp.concatenate([jnp.where(past.index[:, :before] < 0, -1, 0), sight.segment], axis=1)
+    key, key_sight = past.key, Sight(past.index, segment)
+    if layer.reach != LOCAL:
+        if config.ahead:
+            key = look_ahead(key, past.ahead, past.gate, config.ahead).astype(key.dtype)
+            key_sight = Sight(settled(past.index, past.gate, config.ahead), segment)
+        value = _with_tokens(past.value, past.token[:, :, None], copied_VW)
+        part = dense(fold_queries(q, config.kv_heads), fold_keys(key), fold_keys(value), sight, key_sight)
+        return part, Seen(q, past, key, key_sight, None)
+    # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
+    origin = sight.index[:, :1]
+    q, k = rotary(q, sight.index - origin, config.rotary_base), rotary(key, past.index - origin, config.rotary_base)
+    rows, k, v = fold_queries(q, config.kv_heads), fold_keys(k), fold_keys(past.value)
+    whole = before == layer.window and sight.index.shape[1] % layer.window == 0
+    part = (banded if whole else dense)(rows, k, v, sight, key_sight, layer.window)
+    return part, Seen(q, past, key, key_sight, None)
+
+
+def _with_context(q, part: Partial, context: Context, config: ModelConfig, copied_VW) -> tuple[Partial, Found]:
     """Add what retrieval finds in the context to attention over the turn."""
     rows = fold_queries(q, config.kv_heads)
     batch, kv = q.shape[0], context.key.shape[0]
     gather = lambda y: y.reshape(batch, kv, -1, *y.shape[2:]).swapaxes(0, 1).reshape(kv, -1, *y.shape[2:])  # noqa: E731
     spread = lambda y: y.reshape(kv, batch, -1, *y.shape[2:]).swapaxes(0, 1).reshape(batch * kv, -1, *y.shape[2:])  # noqa: E731
-    far, found = retrieve(gather(rows), context.key, context.value, context.length, config.chunk, config.selected)
+    value = lambda head, at: _with_tokens(context.value[head, at], context.token[at], copied_VW)  # noqa: E731
+    far, found = retrieve(gather(rows), context.key, value, context.length, config.chunk, config.selected)
     far = Partial(spread(far.out), spread(far.lse))
     both = merge(part, far)
     # found's weights are shares of the context's softmax; make them shares of the whole
@@ -115,8 +183,8 @@ def _with_context(q, part: Partial, context: Context, config: ModelConfig) -> tu
     return both, Found(spread(found.index), spread(found.weight) * share[..., None])
 
 
-def _visible(sight: Sight, past: Past, context: Context | None) -> jax.Array:
-    """How many tokens each token sees, itself among them: float32 [B, T]."""
+def _read_so_far(sight: Sight, past: Past, context: Context | None) -> jax.Array:
+    """How many tokens each token has before it, and itself: float32 [B, T]."""
     start = jnp.concatenate([jnp.ones_like(sight.segment[:, :1], bool), sight.segment[:, 1:] != sight.segment[:, :-1]], axis=1)
     place = jnp.arange(sight.index.shape[1])
     first = jax.lax.cummax(jnp.where(start, place, 0), axis=1)

@@ -1,6 +1,6 @@
 """The small pieces: norm, rotary positions, convolution, gated feed-forward.
 
-Axis letters: B batch, T tokens, H heads, D model width or head size, C convolution taps.
+Axis letters: B batch, T tokens, S tokens with the past, H heads, K key-value heads, D model width or head size, C convolution taps.
 """
 
 from __future__ import annotations
@@ -66,6 +66,32 @@ def causal_conv(x_BTD: jax.Array, past_BCD: jax.Array, same_BTC: jax.Array, w_CD
     for c in range(1, taps):
         out += rows[:, taps - 1 - c : taps - 1 - c + length] * same_BTC[:, :, c, None] * w_CD[c]
     return out
+
+
+def look_ahead(key_BSKD: jax.Array, ahead_BSKD: jax.Array, gate_BS: jax.Array, span: int) -> jax.Array:
+    """Keys that know what follows: to each is added the ``ahead`` of each of the next ``span`` tokens (a power of two), times the
+    gates of the tokens up to it; then they are RMS-normalised again. float32 [B, S, K, D].
+
+    A value that stands before the words which say whose it is could otherwise not be found by them. A gate of exactly 0 closes:
+    nothing is looked at from there on, and a token with such a gate looks at nothing.
+    """
+    shift = lambda x, n: jnp.pad(x[:, n:], [(0, 0), (0, n)] + [(0, 0)] * (x.ndim - 2))  # noqa: E731
+    gate = shift(gate_BS, 1)[..., None, None]
+    total = gate * shift(ahead_BSKD.astype(F32), 1)
+    reached = 1
+    while reached < span:
+        total += gate * shift(total, reached)
+        gate *= shift(gate, reached)
+        reached *= 2
+    return rms_norm(key_BSKD + jnp.where(gate_BS[..., None, None] == 0, 0.0, total))
+
+
+def settled(index_BS: jax.Array, gate_BS: jax.Array, span: int) -> jax.Array:
+    """The index from which on a key that looks ahead is whole, and may be seen: int32 [B, S]. It waits for ``span`` tokens, or for
+    one that closes."""
+    place = jnp.arange(gate_BS.shape[1])
+    closing = jax.lax.cummin(jnp.where(gate_BS == 0, place, place.size + span), axis=1, reverse=True)
+    return index_BS + jnp.minimum(closing - place, span)
 
 
 def feed_forward(x: jax.Array, w: dict[str, jax.Array]) -> jax.Array:

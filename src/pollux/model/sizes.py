@@ -52,6 +52,9 @@ class ModelConfig:
         reading_window: While a long input is read, a retrieval layer's tokens look back over the last this many tokens (and at
             most twice as many); a question's and an answer's tokens look over everything.
         addresses: Periods of the code by which every token knows its place in the stream (`layers.address`); 0 leaves it out.
+        ahead: Tokens (a power of two) that the keys of retrieval layers look ahead, and must therefore be behind a query before it
+            sees them (`layers.look_ahead`); 0 for keys that know nothing of what follows.
+        copies: Whether the last retrieval layer hands on the tokens that it looks at as they are (`attention.attention`).
         chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
     """
 
@@ -64,6 +67,8 @@ class ModelConfig:
     vocab_size: int = 8192
     conv: int = 4
     addresses: int = 0
+    ahead: int = 0
+    copies: bool = False
     rotary_base: float = 10_000.0
     reading_window: int = 1024
     chunk: int = 32
@@ -72,6 +77,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
             raise ValueError(f"heads must be a multiple of kv_heads, got {self.heads} and {self.kv_heads}")
+        if self.ahead & (self.ahead - 1) or not 0 <= self.ahead <= self.reading_window:
+            raise ValueError(f"ahead must be 0 or a power of two within the reading window, got {self.ahead}")
 
 
 def pattern(count: int, local: LayerSpec, *, every: int = 2) -> tuple[LayerSpec, ...]:
@@ -87,13 +94,14 @@ def _config(name, width, heads, kv_heads, head_dim, count, layer, *, every=2, **
 def family() -> dict[str, ModelConfig]:
     """The named sizes. Sizes of `flash`, `pro` and `ultra` are our estimates: the reports give none."""
     mixture = LayerSpec(hidden=128, experts=8, active=2, shared=1)
-    large = {"vocab_size": 262_144, "reading_window": 4096, "chunk": 64, "addresses": 64}
-    small = {"reading_window": 64, "chunk": 8, "addresses": 4}
+    large = {"vocab_size": 262_144, "reading_window": 4096, "chunk": 64, "addresses": 64, "ahead": 32}
+    small = {"reading_window": 64, "chunk": 8, "addresses": 4, "ahead": 4, "copies": True}
+    medium = {"addresses": 32, "ahead": 32, "copies": True}
     wide = LayerSpec(window=1024)
     rows = [
         _config("tiny", 64, 2, 1, 32, 2, LayerSpec(window=16, hidden=64, experts=4), vocab_size=512, **small),
-        _config("laptop", 128, 2, 1, 64, 4, mixture, addresses=32),
-        _config("base", 192, 4, 1, 64, 4, mixture, addresses=32),
+        _config("laptop", 128, 2, 1, 64, 4, mixture, **medium),
+        _config("base", 192, 4, 1, 64, 4, mixture, **medium),
         _config("mixtral-shape", 256, 4, 1, 64, 6, LayerSpec(hidden=256, experts=8)),
         _config("nano-1", 2048, 8, 1, 256, 21, replace(wide, hidden=8192), every=6, **large),
         _config("nano-2", 2560, 10, 1, 256, 31, replace(wide, hidden=8704), every=6, **large),

@@ -25,6 +25,9 @@ from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 def weight_table(config: ModelConfig) -> Tree:
     """One row per weight of the model."""
     layers = {str(i): _layer_rows(config, layer) for i, layer in enumerate(config.layers)}
+    if (i := copying_layer(config)) is not None:
+        copy = Weight((config.width, config.heads), ("width", "heads"), scale=config.width**-0.5)
+        layers[str(i)]["attention"]["copy"] = copy
     rows = {
         "embedding": Weight((config.vocab_size, config.width), ("vocabulary", "width"), scale=config.width**-0.5),
         "layers": layers,
@@ -33,6 +36,12 @@ def weight_table(config: ModelConfig) -> Tree:
     if config.addresses:
         rows["address"] = Weight((2 * config.addresses, config.width), (None, "width"), scale=0.03)
     return rows
+
+
+def copying_layer(config: ModelConfig) -> int | None:
+    """The number of the layer that hands on the tokens it looks at, None where there is none: the last retrieval layer, the one
+    that learns to look at the very token to be repeated."""
+    return max((i for i, layer in enumerate(config.layers) if layer.reach != LOCAL), default=None) if config.copies else None
 
 
 def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
@@ -49,6 +58,10 @@ def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
     }
     if config.conv:
         attention["conv"] = Weight((config.conv, width), (None, None), "first")
+    if config.ahead and layer.reach != LOCAL:
+        # begins small: a sum over many tokens must not drown the key that it is added to
+        attention["ahead"] = Weight((width, kv), ("width", "kv_heads"), scale=into / 4, matrix=True)
+        attention["gate"] = Weight((width, 1), ("width", None), scale=into / 4)
     return {"attention": attention, "feed_forward": _feed_forward_rows(width, depth, layer)}
 
 
@@ -82,7 +95,7 @@ class Output(NamedTuple):
 
 def no_past(config: ModelConfig, batch: int) -> list[Past]:
     """The start of a stream: local layers get one window of empty keys, so that the banded form applies to them."""
-    return [empty_past(config, batch, layer.window if layer.reach == LOCAL else 0) for layer in config.layers]
+    return [empty_past(config, layer, batch, layer.window if layer.reach == LOCAL else 0) for layer in config.layers]
 
 
 def forward(
@@ -106,17 +119,20 @@ def forward(
     x = x.astype(jnp.float32) * config.width**0.5  # released embeddings are bf16
     if config.addresses:
         x += linear(address(sight.index, config.addresses), params["address"])
+    copying = copying_layer(config)
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
-        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, sight, past[i], context[i])
+        copied = params["embedding"] if i == copying else None
+        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, sight, tokens_BT, past[i], context[i], copied)
         x = constrain(x, ("batch", "sequence", None))
         seen.append(layer_seen)
         loads.append(load)
     return Output(rms_norm(x, params["norm"]), tuple(seen), tuple(loads))
 
 
-def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, sight: Sight, past: Past, context: Context | None):
-    a, seen = attention(rms_norm(x, w["attention"]["norm"]), w["attention"], layer, config, sight, past, context)
+def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, sight: Sight, *given):
+    h = rms_norm(x, w["attention"]["norm"])
+    a, seen = attention(h, w["attention"], layer, config, sight, *given)
     source = x if layer.parallel else x + a
     h = rms_norm(source, w["feed_forward"]["norm"])
     if layer.experts:

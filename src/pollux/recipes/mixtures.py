@@ -21,7 +21,7 @@ _QUESTION = 28
 # How often each source is drawn.
 WEIGHTS = {
     "facts": 3.5, "mixed facts": 1.5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
-    "reading": 0.5, "cloze": 0.3, "prose": 0.5, "code": 0.15,
+    "reading": 0.8, "cloze": 0.3, "prose": 0.5, "code": 0.15,
 }  # fmt: skip
 # The share of positions that carry loss, and of the facts that could be asked for how many are at least.
 SCORED, ASKED = 0.125, 0.5
@@ -46,7 +46,7 @@ def _sources(corpus: Corpus, reading: Reading | None, length: int, seed: int) ->
     """What the corpus allows: name -> a task, or texts, for rows of ``length`` tokens."""
     most = max(3, min(40, length // 50))
     longest = int((length - most * _QUESTION) * _CHARACTERS)
-    shared = {"seed": seed, "questions": (max(2, int(most * ASKED)), most)}
+    shared = {"seed": seed, "borrowed": 0.5, "questions": (max(2, int(most * ASKED)), most)}
     facts = partial(Recall, corpus.prose, **shared)
     few = partial(facts, pool=(1, 6), improvised=0.2)
     sources = {

@@ -9,7 +9,8 @@ sentence, other subject; same subject, other attribute), so that only the right 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -22,7 +23,10 @@ from pollux.tasks.task import Example, Question, exact
 # How a fact that names no attribute is asked for, where its statement was improvised.
 _PLAIN = ("What about {subject}?", "What goes with {subject}?", "{subject}?", "What is said of {subject}?", "Find {subject}.")
 # Kinds of value that are known for what they are without a sentence to say so.
-_TELLING = ("number", "code", "hex", "date", "time", "price", "distance", "person", "place")
+_FIGURES = ("number", "code", "hex", "date", "time", "price", "distance")
+_TELLING = (*_FIGURES, "person", "place")
+# From a kind that `lexicon` knows to a name or value.
+Draw = Callable[[str], str]
 _TRIES = 8  # draws that collide in a row before names are taken to have run out
 
 
@@ -83,6 +87,8 @@ class Recall:
             hold many facts, nothing but the subject and the attribute tells which one is asked for.
         improvised: Share of that pool, if there is one, that is made up for the example: slots set at random into a sentence of
             the documents, so that no wording can be learned, only that subject and value stand together.
+        borrowed: Share of examples in which half of the names and values are words of the documents at large, so that what is
+            learned is to find and repeat any words, and not those of the lexicon.
         share: When given, in place of ``facts``: the facts' share of the context; 1 is a bare list of facts.
         questions: How many of the facts are asked for, drawn uniformly; fewer where there are fewer facts.
         only: Ids of the phrasings to use, None for all.
@@ -97,6 +103,7 @@ class Recall:
     share: tuple[float, float] | None = None
     pool: tuple[int, int] | None = None
     improvised: float = 0.0
+    borrowed: float = 0.0
     questions: tuple[int, int] = (1, 4)
     seed: int = 0
     only: tuple[str, ...] | None = None
@@ -146,7 +153,7 @@ class Recall:
         if self.pool:
             choices = rng.sample(choices, min(rng.randint(*self.pool), len(choices)))
             choices = [improvise(self.documents, rng) if rng.random() < self.improvised else choice for choice in choices]
-        for fact in _family(choices, self.split, rng):
+        for fact in _family(choices, self._drawing(rng), rng):
             statement = _render(rng.choice(fact.phrasing.statements), fact)
             budget -= len(statement) + 2
             if facts and budget < 0:
@@ -156,6 +163,13 @@ class Recall:
             if len(facts) == count:
                 break
         return facts, statements
+
+    def _drawing(self, rng: Random) -> Draw:
+        """How one example comes by a name or value of some kind."""
+        own = lambda kind: lexicon.draw(kind, rng, self.split)  # noqa: E731
+        words = _long_words(self.documents, rng) if rng.random() < self.borrowed else []
+        may = lambda kind: words and kind not in _FIGURES and rng.random() < 0.5  # noqa: E731
+        return lambda kind: _run(words, kind in _TELLING, rng) if may(kind) else own(kind)
 
     def _ask(self, fact: Fact, evidence: tuple[int, int], order: str, rng: Random) -> Question:
         text = _render(rng.choice(fact.phrasing.questions), fact)
@@ -192,15 +206,27 @@ def _attributed() -> tuple[Phrasing, ...]:
     return tuple(phrasing for phrasing in load_phrasings("train") if phrasing.has_attribute and phrasing.subject)
 
 
-def _family(choices: Sequence[Phrasing], split: str, rng: Random) -> Iterator[Fact]:
+def _long_words(documents: Sequence[str], rng: Random) -> list[str]:
+    """Words of some passage, in order, without the short ones: these stand everywhere, and would name nothing."""
+    return re.findall(r"[^\W\d_]{5,}", filler(documents, rng, 3000)) if len(documents) else []
+
+
+def _run(words: Sequence[str], name: bool, rng: Random) -> str:
+    """One to three words that follow each other, as they are or as a name would be written."""
+    start = rng.randrange(len(words))
+    run = " ".join(words[start : start + rng.choice((1, 1, 2, 2, 3))])
+    return run.title() if name or rng.random() < 0.5 else run
+
+
+def _family(choices: Sequence[Phrasing], draw: Draw, rng: Random) -> Iterator[Fact]:
     """Facts without end, or until names run out: about half of them made to be confused with an earlier one."""
     seen = _Seen()
     last: list[Fact] = []
     likeness = rng.choice((0.2, 0.5, 0.8))
     misses = 0
     while misses < _TRIES:
-        fact = _like(rng.choice(last), split, rng) if last and rng.random() < likeness else None
-        fact = fact or _fresh(rng.choice(choices), split, rng)
+        fact = _like(rng.choice(last), draw, rng) if last and rng.random() < likeness else None
+        fact = fact or _fresh(rng.choice(choices), draw, rng)
         if not seen.admits(fact):
             misses += 1
             continue
@@ -210,22 +236,21 @@ def _family(choices: Sequence[Phrasing], split: str, rng: Random) -> Iterator[Fa
         yield fact
 
 
-def _fresh(phrasing: Phrasing, split: str, rng: Random) -> Fact:
+def _fresh(phrasing: Phrasing, draw: Draw, rng: Random) -> Fact:
     kind = rng.choice(phrasing.value)
-    subject = lexicon.draw(rng.choice(phrasing.subject), rng, split) if phrasing.subject else ""
+    subject = draw(rng.choice(phrasing.subject)) if phrasing.subject else ""
     attribute = lexicon.attribute(kind, rng) if phrasing.has_attribute else ""
-    return Fact(phrasing, subject, attribute, kind, lexicon.draw(kind, rng, split))
+    return Fact(phrasing, subject, attribute, kind, draw(kind))
 
 
-def _like(fact: Fact, split: str, rng: Random) -> Fact:
+def _like(fact: Fact, draw: Draw, rng: Random) -> Fact:
     """A fact in the same words about another subject, or about another attribute of the same one."""
-    other = _fresh(fact.phrasing, split, rng)
+    other = _fresh(fact.phrasing, draw, rng)
     if not fact.phrasing.has_attribute:
         return other
     if rng.random() < 0.5:
         return Fact(fact.phrasing, fact.subject, other.attribute, other.attribute_kind, other.value)
-    value = lexicon.draw(fact.attribute_kind, rng, split)
-    return Fact(fact.phrasing, other.subject, fact.attribute, fact.attribute_kind, value)
+    return Fact(fact.phrasing, other.subject, fact.attribute, fact.attribute_kind, draw(fact.attribute_kind))
 
 
 class _Seen:

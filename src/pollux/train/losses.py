@@ -79,13 +79,13 @@ def _cross_entropy_backward(saved, grad):
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
-def pointing(query_BTHD, key_BTKD, sight: Sight, where_BM, first_BM, last_BM) -> jax.Array:
+def pointing(query_BTHD, key_BTKD, sight: Sight, key_sight: Sight, where_BM, first_BM, last_BM) -> jax.Array:
     """How far attention is from the tokens ``first`` to ``last``: -log of their share of the softmax, mean over heads, float32
     [B, M]. Heads are averaged before the logarithm, so that one of them is enough and the others stay free.
     """
     (batch, count), heads = where_BM.shape, query_BTHD.shape[2]
     at = lambda x_BT: jnp.take_along_axis(x_BT, where_BM, axis=1)  # noqa: E731
-    seen_BMT = sees(Sight(at(sight.index), at(sight.segment)), sight, None)
+    seen_BMT = sees(Sight(at(sight.index), at(sight.segment)), key_sight, None)
     place_T = jnp.arange(key_BTKD.shape[1])
     wanted_BMT = seen_BMT & (place_T >= first_BM[..., None]) & (place_T <= last_BM[..., None])
     query = jnp.take_along_axis(query_BTHD, where_BM[..., None, None], axis=1)
@@ -137,7 +137,7 @@ def _pointed(config: ModelConfig, seen: tuple[Seen, ...], sight: Sight, batch: B
     copied = batch.source >= 0
 
     def far(layer: Seen, first, last) -> jax.Array:
-        nll = pointing(layer.query, layer.key, sight, batch.where, first, last)
+        nll = pointing(layer.query, layer.key, sight, layer.sight, batch.where, first, last)
         return jnp.where(copied, nll, 0.0).sum() / jnp.maximum(copied.sum(), 1)
 
     earlier = [far(layer, batch.passage[..., 0], batch.passage[..., 1]) for layer in layers[:-1]]
