@@ -95,6 +95,16 @@ def test_attend_is_softmax_with_its_gradients():
         assert np.linalg.norm(a - b) < 0.01 * np.linalg.norm(b)
 
 
+def test_a_query_that_sees_nothing_gets_nothing_and_teaches_nothing():
+    rng = np.random.default_rng(6)
+    q, k, v = bf16(rng, 1, 2, DEPTH), bf16(rng, 1, 9, DEPTH), bf16(rng, 1, 9, DEPTH)
+    seen = np.array([[[False] * 9, [True] * 9]])
+    out, back = jax.vjp(lambda *x: kernels.attend(*x, seen), q, k, v)
+    assert (out.out[0, 0] == 0).all() and out.lse[0, 0] < -1e29 and (out.out[0, 1] != 0).any()
+    for grad in back(kernels.Partial(np.ones_like(out.out) * [[[1], [0]]], np.array([[1.0, 0.0]], np.float32))):
+        assert (grad == 0).all()
+
+
 @pytest.mark.parametrize("past", [16, 5, 0])
 @pytest.mark.parametrize("length", [16, 64])
 def test_banded_is_dense_with_a_window(past, length):

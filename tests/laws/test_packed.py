@@ -1,9 +1,11 @@
 """Documents packed into one row give what each gives alone: the same hidden states and the same loss."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
+import pytest
 
 from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
@@ -72,3 +74,12 @@ def test_a_token_of_a_neighbour_changes_nothing_at_all():
     before, after = run(params, given)[0], run(params, given._replace(tokens=other))[0]
     real = slice(LENGTHS[0], sum(LENGTHS))
     assert (before[0, real] == after[0, real]).all() and (before[0, 5:19] != after[0, 5:19]).any()
+
+
+@pytest.mark.parametrize("last", [PLAIN, replace(PLAIN, experts=4), replace(PLAIN, reach=RETRIEVAL, parallel=True)])
+def test_a_few_tokens_get_what_they_would_get_among_all(last):
+    config = replace(CONFIG, layers=(LAYERS[2], last))
+    params, given = initial(weight_table(config), 0), batch([(0, 1, 2), (2, 1, 0)], 64)
+    run = jax.jit(partial(forward, params, config, given.tokens, Sight(given.index, given.segment)))
+    every, few = run().hidden, run(where_BM=given.where).hidden
+    np.testing.assert_allclose(few, np.take_along_axis(every, given.where[..., None], axis=1), atol=0.02)

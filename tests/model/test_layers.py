@@ -9,9 +9,9 @@ import pytest
 
 from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
-from pollux.model.attention import Past, attention
-from pollux.model.layers import address, causal_conv, rms_norm, rotary
-from pollux.model.sizes import LayerSpec, family
+from pollux.model.attention import Past, attention, empty_past
+from pollux.model.layers import address, causal_conv, look_ahead, rms_norm, rotary, settled
+from pollux.model.sizes import RETRIEVAL, LayerSpec, family
 from pollux.model.transformer import weight_table
 
 TINY = family()["tiny"]
@@ -53,7 +53,8 @@ def test_a_shift_of_all_positions_changes_nothing(length, shift):
     run = jax.jit(partial(attention, layer=layer, config=TINY))
 
     def at(first):
-        past = Past(key, value, jnp.zeros((1, 16, 1, 0)), jnp.ones((1, 16)), jnp.zeros((1, 16), int), jnp.arange(first - 16, first)[None], conv)
+        before = jnp.arange(first - 16, first)[None]
+        past = Past(key, value, value[..., :0], jnp.ones(before.shape), jnp.zeros_like(before), before, conv)
         sight = Sight(jnp.arange(first, first + length)[None], jnp.zeros((1, length), jnp.int32))
         return run(x, w, sight=sight, tokens_BT=jnp.full((1, length), 40), past=past)[0]
 
@@ -74,6 +75,42 @@ def test_the_convolution_is_a_sum_over_its_own_document():
         if documents[b, t + taps - 1 - c] == segment[b, t]:
             truth[b, t] += rows[b, t + taps - 1 - c] * w[c]
     np.testing.assert_allclose(causal_conv(x, past, jnp.asarray(same, jnp.float32), w), truth, atol=1e-5)
+
+
+@pytest.mark.parametrize("span", [1, 4, 16])
+def test_a_key_is_told_of_what_follows_as_far_as_gates_let_it_through(span):
+    length = 21
+    key, ahead, gate = normal(2, length, 2, 5), normal(2, length, 2, 5), RNG.uniform(0.3, 1, (2, length)).astype(np.float32)
+    gate[0, [0, 6, 7, 15]] = 0
+    told = np.zeros(key.shape)
+    until = np.zeros((2, length), int)
+    for b, t in np.ndindex(2, length):
+        closing = [s for s in range(t, length) if gate[b, s] == 0]
+        until[b, t] = min([t + span, *closing[:1]])
+        if gate[b, t]:
+            for s in range(t + 1, min(t + span + 1, length)):
+                told[b, t] += gate[b, t + 1 : s + 1].prod() * ahead[b, s]
+    np.testing.assert_allclose(look_ahead(key, ahead, jnp.asarray(gate), span), rms_norm(key + told), atol=1e-5)
+    index = jnp.arange(length)[None] + jnp.array([[0], [100]])
+    np.testing.assert_array_equal(settled(index, jnp.asarray(gate), span), until + np.array([[0], [100]]))
+
+
+def test_a_head_that_looks_at_one_token_hands_on_its_embedding():
+    layer, length, found = LayerSpec(reach=RETRIEVAL), 12, 5
+    w = initial(weight_table(TINY), 0)["layers"]["1"]["attention"]
+    w |= {"temperature": jnp.full(TINY.heads, 1e4), "out": jnp.zeros_like(w["out"])}
+    embedding = normal(TINY.vocab_size, TINY.width)
+    tokens = jnp.arange(length)[None] + 3  # all of them the template's own, so that each is seen at once
+    x = normal(1, length, TINY.width)
+    # what looks is what is looked at, so that key and query are alike: every head then looks at the likest
+    w["query"] = jnp.concatenate([w["key"]] * TINY.heads, axis=-1)
+    x = x.at[0, length - 1].set(x[0, found])
+    past = empty_past(TINY, layer, 1, 0)
+    sight = Sight(jnp.arange(length)[None], jnp.zeros((1, length), jnp.int32))
+    w["conv"] = jnp.zeros_like(w["conv"]).at[0].set(1.0)
+    out, _ = attention(x, w, layer, TINY, sight, tokens.at[0, length - 1].set(found + 3), past, copied_VW=embedding)
+    gates = jax.nn.softplus(x[0, -1] @ w["copy"]).sum()
+    np.testing.assert_allclose(out[0, -1], gates * embedding[found + 3] * TINY.width**0.5, rtol=0.02, atol=0.1)
 
 
 def test_rms_norm_has_unit_mean_square():

@@ -63,6 +63,15 @@ def test_every_phrasing_makes_examples():
             assert all(q.kind.endswith(phrasing.id) for i in range(3) for q in task.example(i).questions)
 
 
+def test_borrowed_names_and_values_are_words_of_the_documents():
+    words = set(BOOK.lower().replace(".", "").replace(",", "").split())
+    found = [q for e in examples(100, borrowed=1.0, **DENSE) for q in e.questions]
+    borrowed = [q for q in found if set(q.answer.lower().split()) <= words]
+    assert 0.2 < len(borrowed) / len(found) < 0.6
+    own = [set(q.answer.lower().split()) <= words for e in examples(100, **DENSE) for q in e.questions]
+    assert sum(own) < 0.02 * len(own)  # a number may be one of the book's days
+
+
 def test_splits_share_no_answer():
     def answers(split):
         return {q.answer for e in examples(100, split=split, **DENSE) for q in e.questions}

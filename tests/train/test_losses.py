@@ -55,7 +55,9 @@ def test_pointing_is_the_softmax_written_out(kv_heads):
     index = np.array([[0, 1, 2, 3, 0, 1, 2, 3, 4], np.arange(9)])
     where, first, last = np.array([[3, 7], [1, 8]]), np.array([[0, 4], [1, 2]]), np.array([[0, 6], [1, 5]])
     sight = Sight(jnp.asarray(index), jnp.asarray(segment))
-    far = pointing(query, key, sight, sight, *map(jnp.asarray, (where, first, last)))
+    rows = np.arange(2)[:, None]
+    looking = Sight(*(x[rows, where] for x in sight))
+    far = pointing(query[rows, where], key, looking, sight, jnp.asarray(first), jnp.asarray(last))
     for b in range(2):
         for m in range(2):
             at = where[b, m]

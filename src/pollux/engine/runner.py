@@ -16,8 +16,8 @@ import numpy as np
 
 from pollux.base.weights import Tree
 from pollux.engine.context import ReadContext, Store, capacity
-from pollux.kernels.attention import Sight
-from pollux.model.attention import Context, Past, empty_past
+from pollux.kernels.attention import Sight, unfold_queries
+from pollux.model.attention import Context, Past, Seen, at, empty_past
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward, logits
 
@@ -110,11 +110,11 @@ def _past_of(context: ReadContext, config: ModelConfig) -> list[Past]:
 
 
 def _read(params, tokens, at, count, past, *, config: ModelConfig):
-    """One chunk of one stream: the new tails, and each retrieval layer's keys and values [ahead + T, K, D], those of the last tokens
-    before the chunk among them, since their keys look ahead into it."""
+    """One chunk of one stream: the new tails, and each retrieval layer's keys and values [ahead + T, K, D]: the first are those of
+    the last tokens before the chunk, whose keys look ahead into it."""
     place = jnp.arange(tokens.shape[1])[None, :]
     sight = Sight(at + place, jnp.where(place < count, 0, -1))
-    seen = forward(params, config, tokens, sight, past).seen
+    seen = forward(params, config, tokens, sight, past, where_BM=jnp.zeros((1, 1), jnp.int32)).seen  # nothing is said yet
     tails = [_slide(s.past, count[None], tokens.shape[1]) for s in seen]
     first = -(tokens.shape[1] + config.ahead)
     retrieval = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
@@ -136,23 +136,18 @@ def _turn(params, turn: Turn, tokens, counts, context, *, config: ModelConfig) -
     place = jnp.arange(length)[None, :]
     index = turn.start + turn.filled[:, None] + place
     sight = Sight(index, jnp.where(place < counts[:, None], 0, -1))
-    output = forward(params, config, tokens, sight, turn.past, context)
+    last = counts[:, None] - 1
+    output = forward(params, config, tokens, sight, turn.past, context, last)
     past = [_slide(seen.past, counts, length) for seen in output.seen]
-    rows = jnp.arange(batch)
-    last = output.hidden[rows, counts - 1]
-    found = [_at_last(seen.found, counts - 1, batch, length) for seen in output.seen if seen.found is not None]
+    found = [_at_last(seen, last) for seen in output.seen if seen.found is not None]
     none = jnp.zeros((batch, 0, config.heads, 1))
     where, weight = (jnp.stack(column, axis=1) for column in zip(*found, strict=True)) if found else (none.astype(int), none)
-    return Turn(past, turn.filled + counts, turn.start), Step(logits(params, last), where, weight)
+    return Turn(past, turn.filled + counts, turn.start), Step(logits(params, output.hidden[:, 0]), where, weight)
 
 
-def _at_last(found, last, batch: int, length: int) -> tuple[jax.Array, jax.Array]:
-    """What each head found at each row's last real token: [B, H, E] twice, from [B * K, T * G, E]."""
-    rows = jnp.arange(batch)
-
-    def pick(x):
-        heads = x.shape[0] // batch
-        x = x.reshape(batch, heads, length, -1, x.shape[-1])[rows, :, last]
-        return x.reshape(batch, -1, x.shape[-1])
-
-    return pick(found.index), pick(found.weight)
+def _at_last(seen: Seen, last_B1: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """What each head found at each row's last real token: [B, H, E] twice, from [B * K, M * G, E]."""
+    batch, count = seen.query.shape[:2]
+    spread = lambda x: unfold_queries(x, batch, count)  # noqa: E731
+    pick = lambda x: at(spread(x), last_B1 if count > 1 else None)[:, 0]  # noqa: E731
+    return pick(seen.found.index), pick(seen.found.weight)

@@ -3,23 +3,24 @@
 A layer meets up to three runs of keys: `Past` (a tail of what was read just before, or the turn so far), its own tokens, and,
 for a retrieval layer that is asked something, a whole `Context` of any length.
 
-Axis letters: B batch, T tokens, P past tokens, S context tokens, W model width, H heads, K key-value heads, D head size.
+Axis letters: B batch, T tokens, M tokens that look, P past tokens, S context tokens, W model width, H heads, K key-value heads,
+D head size, V vocabulary, N folded batch.
 """
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from pollux.kernels.attention import Partial, Sight, banded, dense, fold_keys, fold_queries, merge, unfold_queries
+from pollux.kernels.attention import Partial, Sight, attend, banded, dense, fold_keys, fold_queries, merge, sees, unfold_queries
 from pollux.kernels.products import linear
 from pollux.kernels.retrieval import Found, retrieve
 from pollux.model.layers import causal_conv, look_ahead, rms_norm, rotary, settled
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 from pollux.tokens.vocabulary import SPECIAL
-
 
 # Added to what a gate is computed from: at the start of training keys look about eight tokens ahead.
 OPEN = 2.0
@@ -52,7 +53,7 @@ class Context(NamedTuple):
 class Seen(NamedTuple):
     """What an attention layer hands back besides its output.
 
-    query: the new tokens' queries [B, T, H, D], scaled. past: the past, and the new tokens behind it, P + T in all.
+    query: the queries [B, M, H, D], scaled. past: the past, and the new tokens behind it, P + T in all.
     key, sight: the keys of these as queries met them [B, P + T, K, D], and from which token on each is seen.
     found: what retrieval found, None without a context.
     """
@@ -86,9 +87,10 @@ def attention(
     tokens_BT: jax.Array,
     past: Past,
     context: Context | None = None,
+    where_BM: jax.Array | None = None,
     copied_VW: jax.Array | None = None,
 ) -> tuple[jax.Array, Seen]:
-    """Attention over past, own tokens and context: float32 [B, T, W], and what to remember.
+    """Attention over past, own tokens and context: float32 [B, M, W], and what to remember.
 
     Keys and queries are RMS-normalised, with a learned temperature per head. Retrieval layers multiply it by log(n + 2) / 4, n
     being the number of tokens read so far: the softmax then stays as sharp among ten million keys as among ten
@@ -96,49 +98,69 @@ def attention(
 
     Args:
         tokens_BT: No key looks ahead beyond one that is the template's own.
-        copied_VW: Embeddings of tokens. Where given, each head also hands on those of the tokens that it looks at, as they are, times
-            a gate of its own: what is found can be repeated to the letter, however rare its words, where values of D numbers
-            would blur them (as pointer networks do, arXiv 1704.04368, but before the softmax over words and not after).
+        where_BM: The tokens that look, by their place in the row; None for all of them (M = T).
+        copied_VW: Embeddings of tokens. Where given, each head also hands on those of the tokens that it looks at, as they are,
+            times a gate of its own: what is found can be repeated to the letter, however rare its words, where values of D
+            numbers would blur them (as pointer networks do, arXiv 1704.04368, but before the softmax over words and not after).
     """
-    batch, length, _ = x_BTW.shape
     conv_rows = jnp.concatenate([past.conv, x_BTW], axis=1)
     if config.conv:
         x_BTW = causal_conv(x_BTW, past.conv, _same_document(sight, past, config.conv), w["conv"])
-    # one product for all: key and value of one head are too narrow to be fast alone
-    names = ["query", "key", "value"] + (["ahead", "gate"] if _looks_ahead(layer, config) else [])
-    names += ["copy"] if copied_VW is not None else []
-    wide = linear(x_BTW, jnp.concatenate([w[name] for name in names], axis=-1))
-    sizes = [w[name].shape[-1] for name in names[:-1]]
-    columns = dict(zip(names, jnp.split(wide, [sum(sizes[: i + 1]) for i in range(len(sizes))], axis=-1), strict=True))
-    split = lambda name: columns[name].reshape(batch, length, -1, config.head_dim)  # noqa: E731
-    q = rms_norm(split("query")) * (w["temperature"][:, None] * config.head_dim**-0.5)
-    if layer.reach != LOCAL:
-        q *= (jnp.log(_read_so_far(sight, past, context) + 2.0) / 4.0)[:, :, None, None]
-    own = Past(rms_norm(split("key")), split("value"), *_ahead(columns, past, tokens_BT, split), tokens_BT, sight.index, conv_rows)
-    part, seen = _near(q, _join(past, own), sight, layer, config, copied_VW)
-    if context is not None and layer.reach != LOCAL:
+    asks = ["query"] + (["copy"] if copied_VW is not None else [])
+    keeps = ["key", "value"] + (["ahead", "gate"] if _looks_ahead(layer, config) else [])
+    # one product where it can be: key and value of one head are too narrow to be fast alone
+    groups = [(x_BTW, asks + keeps)] if where_BM is None else [(at(x_BTW, where_BM), asks), (x_BTW, keeps)]
+    columns = {name: column for x, names in groups for name, column in _project(x, w, names).items()}
+    own = Past(*_kept(columns, tokens_BT, config), tokens_BT, sight.index, conv_rows)
+    q = rms_norm(_heads(columns["query"], config)) * (w["temperature"][:, None] * config.head_dim**-0.5)
+    far = layer.reach != LOCAL
+    if far:
+        q *= (jnp.log(at(_read_so_far(sight, past, context), where_BM) + 2.0) / 4.0)[:, :, None, None]
+    looking = Sight(*(at(x, where_BM) for x in sight))
+    key_sight = Sight(*(jnp.concatenate(pair, axis=1) for pair in zip(_past_sight(past), sight, strict=True)))
+    softmax = _everyone if where_BM is None else _some
+    part, seen = _near(q, _join(past, own), looking, key_sight, layer, config, copied_VW, softmax)
+    if context is not None and far:
         part, found = _with_context(q, part, context, config, copied_VW)
         seen = seen._replace(found=found)
-    heads = unfold_queries(part.out, batch, length)
-    out = linear(heads[..., : config.head_dim].reshape(batch, length, -1), w["out"])
+    heads_BMHD = unfold_queries(part.out, *q.shape[:2])
+    out = linear(heads_BMHD[..., : config.head_dim].reshape(*q.shape[:2], -1), w["out"])
     if copied_VW is not None:
-        out += jnp.einsum("bth,bthw->btw", jax.nn.softplus(columns["copy"]), heads[..., config.head_dim :])
+        out += jnp.einsum("bmh,bmhw->bmw", jax.nn.softplus(columns["copy"]), heads_BMHD[..., config.head_dim :])
     return out, seen
 
 
-def _with_tokens(value: jax.Array, token: jax.Array, copied_VW: jax.Array | None) -> jax.Array:
-    """Values [..., D], and behind each its token's embedding [..., D + W] where tokens are copied."""
-    if copied_VW is None:
-        return value
-    return jnp.concatenate([value, copied_VW[token].astype(value.dtype) * copied_VW.shape[1] ** 0.5], axis=-1)
+def at(x_BT: jax.Array, where_BM: jax.Array | None) -> jax.Array:
+    """What stands [B, T, ...] at some places of each row: [B, M, ...]; all of it for None."""
+    if where_BM is None:
+        return x_BT
+    return jnp.take_along_axis(x_BT, where_BM.reshape(*where_BM.shape, *[1] * (x_BT.ndim - 2)), axis=1)
 
 
-def _ahead(columns: dict, past: Past, tokens_BT, split) -> tuple[jax.Array, jax.Array]:
-    """What new tokens tell the keys before them, and whether they let through what comes after: 0 at a token that closes."""
+def _project(x: jax.Array, w: dict, names: list[str]) -> dict[str, jax.Array]:
+    """x times each of the named weights, by name."""
+    wide = linear(x, jnp.concatenate([w[name] for name in names], axis=-1))
+    stops = list(accumulate(w[name].shape[-1] for name in names))
+    return dict(zip(names, jnp.split(wide, stops[:-1], axis=-1), strict=True))
+
+
+def _heads(x: jax.Array, config: ModelConfig) -> jax.Array:
+    return x.reshape(*x.shape[:2], -1, config.head_dim)
+
+
+def _kept(columns: dict, tokens_BT: jax.Array, config: ModelConfig) -> tuple[jax.Array, ...]:
+    """Of new tokens: keys, values, what they tell the keys before them, and how much they let through to these of what follows:
+    nothing, where they close."""
+    key, value = rms_norm(_heads(columns["key"], config)), _heads(columns["value"], config)
     if "ahead" not in columns:
-        return jnp.zeros((*tokens_BT.shape, *past.ahead.shape[2:])), jnp.zeros(tokens_BT.shape)
+        return key, value, value[..., :0], jnp.zeros(tokens_BT.shape)
     gate = jax.nn.sigmoid(columns["gate"][..., 0] + OPEN)
-    return split("ahead"), jnp.where(tokens_BT < SPECIAL, 0.0, gate)
+    return key, value, _heads(columns["ahead"], config), jnp.where(tokens_BT < SPECIAL, 0.0, gate)
+
+
+def _past_sight(past: Past) -> Sight:
+    """A past is all of the document that the first new token stands in."""
+    return Sight(past.index, jnp.where(past.index < 0, -1, 0))
 
 
 def _join(past: Past, own: Past) -> Past:
@@ -147,25 +169,43 @@ def _join(past: Past, own: Past) -> Past:
     return Past(*joined, own.conv)
 
 
-def _near(q, past: Past, sight: Sight, layer: LayerSpec, config: ModelConfig, copied_VW) -> tuple[Partial, Seen]:
-    """Attention over the past and the tokens themselves, which are its last."""
-    before = past.index.shape[1] - sight.index.shape[1]
-    segment = jnp.concatenate([jnp.where(past.index[:, :before] < 0, -1, 0), sight.segment], axis=1)
-    key, key_sight = past.key, Sight(past.index, segment)
-    if layer.reach != LOCAL:
+def _near(q_BMHD, past: Past, looking: Sight, sight: Sight, layer: LayerSpec, config: ModelConfig, copied_VW, softmax):
+    """Attention over the past and the tokens themselves, of which some, or all, look: Partial and Seen."""
+    key, value, window = past.key, past.value, None
+    if layer.reach == LOCAL:
+        window, origin = layer.window, looking.index[:, :1]
+        # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
+        q = rotary(q_BMHD, looking.index - origin, config.rotary_base)
+        near = rotary(key, past.index - origin, config.rotary_base)
+    else:
         if config.ahead:
             key = look_ahead(key, past.ahead, past.gate, config.ahead).astype(key.dtype)
-            key_sight = Sight(settled(past.index, past.gate, config.ahead), segment)
-        value = _with_tokens(past.value, past.token[:, :, None], copied_VW)
-        part = dense(fold_queries(q, config.kv_heads), fold_keys(key), fold_keys(value), sight, key_sight)
-        return part, Seen(q, past, key, key_sight, None)
-    # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
-    origin = sight.index[:, :1]
-    q, k = rotary(q, sight.index - origin, config.rotary_base), rotary(key, past.index - origin, config.rotary_base)
-    rows, k, v = fold_queries(q, config.kv_heads), fold_keys(k), fold_keys(past.value)
-    whole = before == layer.window and sight.index.shape[1] % layer.window == 0
-    part = (banded if whole else dense)(rows, k, v, sight, key_sight, layer.window)
-    return part, Seen(q, past, key, key_sight, None)
+            sight = sight._replace(index=settled(past.index, past.gate, config.ahead))
+        q, near, value = q_BMHD, key, _with_tokens(value, past.token[:, :, None], copied_VW)
+    part = softmax(fold_queries(q, config.kv_heads), fold_keys(near), fold_keys(value), looking, sight, window)
+    return part, Seen(q_BMHD, past, key, sight, None)
+
+
+def _everyone(q_NMD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None) -> Partial:
+    """All new tokens look, the last of the keys: in the banded form where it applies."""
+    count, size = looking.index.shape[1], sight.index.shape[1]
+    if window and size - count == window and count % window == 0:
+        return banded(q_NMD, k_NSD, v_NSD, looking, sight, window)
+    return dense(q_NMD, k_NSD, v_NSD, looking, sight, window)
+
+
+def _some(q_NMD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None) -> Partial:
+    """A few tokens look, from anywhere in the row."""
+    seen = sees(looking, sight, window)
+    return attend(q_NMD, k_NSD, v_NSD, jnp.repeat(seen, q_NMD.shape[0] // seen.shape[0], axis=0))
+
+
+def _with_tokens(value: jax.Array, token: jax.Array, copied_VW: jax.Array | None) -> jax.Array:
+    """Values [..., D], and behind each its token's embedding [..., D + W] where tokens are copied."""
+    if copied_VW is None:
+        return value
+    copied = copied_VW[token].astype(value.dtype) * copied_VW.shape[1] ** 0.5
+    return jnp.concatenate([value, jnp.broadcast_to(copied, (*value.shape[:-1], copied.shape[-1]))], axis=-1)
 
 
 def _with_context(q, part: Partial, context: Context, config: ModelConfig, copied_VW) -> tuple[Partial, Found]:

@@ -2,7 +2,7 @@
 
     tokens -> embedding -> layers (attention, feed-forward) -> norm -> hidden; `logits` = hidden times the embedding
 
-Axis letters: B batch, T tokens, W width, V vocabulary.
+Axis letters: B batch, T tokens, M tokens whose hidden state is wanted, W width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pollux.base.mesh import constrain
 from pollux.base.weights import Tree, Weight
 from pollux.kernels.attention import Sight
 from pollux.kernels.products import linear
-from pollux.model.attention import Context, Past, Seen, attention, empty_past
+from pollux.model.attention import Context, Past, Seen, at, attention, empty_past
 from pollux.model.experts import Load, mixture
 from pollux.model.layers import address, feed_forward, rms_norm
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
@@ -86,7 +86,7 @@ def _feed_forward_rows(width: int, depth: int, layer: LayerSpec) -> Tree:
 
 
 class Output(NamedTuple):
-    """hidden float32 [B, T, W] after the last norm; per layer what attention saw, and the routers' loads."""
+    """hidden float32 [B, M, W] after the last norm; per layer what attention saw, and the routers' loads."""
 
     hidden: jax.Array
     seen: tuple[Seen, ...]
@@ -105,6 +105,7 @@ def forward(
     sight: Sight,
     past: list[Past] | None = None,
     context: list[Context | None] | None = None,
+    where_BM: jax.Array | None = None,
 ) -> Output:
     """One pass over T tokens.
 
@@ -112,6 +113,8 @@ def forward(
         sight: Index and document of every token; documents packed into one row do not see each other.
         past: What each layer keeps of the tokens before, None at the start of a stream.
         context: For retrieval layers, a whole read context to retrieve from.
+        where_BM: The tokens, by their place in the row, whose hidden state is wanted; None for all (M = T). The last layer works
+            for these alone, and merely keeps keys and values of the others.
     """
     past = past or no_past(config, tokens_BT.shape[0])
     context = context or [None] * len(config.layers)
@@ -123,20 +126,23 @@ def forward(
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
         copied = params["embedding"] if i == copying else None
-        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, sight, tokens_BT, past[i], context[i], copied)
+        where = where_BM if i + 1 == len(config.layers) else None
+        w = params["layers"][str(i)]
+        x, layer_seen, load = _block(x, w, layer, config, sight, tokens_BT, past[i], context[i], where, copied)
         x = constrain(x, ("batch", "sequence", None))
         seen.append(layer_seen)
         loads.append(load)
     return Output(rms_norm(x, params["norm"]), tuple(seen), tuple(loads))
 
 
-def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, sight: Sight, *given):
+def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, sight: Sight, tokens_BT, past, context, where_BM, copied_VW):
     h = rms_norm(x, w["attention"]["norm"])
-    a, seen = attention(h, w["attention"], layer, config, sight, *given)
+    a, seen = attention(h, w["attention"], layer, config, sight, tokens_BT, past, context, where_BM, copied_VW)
+    x = at(x, where_BM)
     source = x if layer.parallel else x + a
     h = rms_norm(source, w["feed_forward"]["norm"])
     if layer.experts:
-        f, load = mixture(h, w["feed_forward"], layer, sight.segment >= 0)
+        f, load = mixture(h, w["feed_forward"], layer, at(sight.segment, where_BM) >= 0)
     else:
         f, load = feed_forward(h, w["feed_forward"]), None
     return x + a + f, seen, load

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from pollux.base.weights import Tree
 from pollux.kernels.attention import HIDDEN, Sight, fold_keys, fold_queries, sees, unfold_queries
 from pollux.kernels.products import dot, product
-from pollux.model.attention import Seen
+from pollux.model.attention import Seen, at
 from pollux.model.experts import Load
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward
@@ -79,17 +79,15 @@ def _cross_entropy_backward(saved, grad):
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
-def pointing(query_BTHD, key_BTKD, sight: Sight, key_sight: Sight, where_BM, first_BM, last_BM) -> jax.Array:
+def pointing(query_BMHD, key_BTKD, looking: Sight, sight: Sight, first_BM, last_BM) -> jax.Array:
     """How far attention is from the tokens ``first`` to ``last``: -log of their share of the softmax, mean over heads, float32
     [B, M]. Heads are averaged before the logarithm, so that one of them is enough and the others stay free.
     """
-    (batch, count), heads = where_BM.shape, query_BTHD.shape[2]
-    at = lambda x_BT: jnp.take_along_axis(x_BT, where_BM, axis=1)  # noqa: E731
-    seen_BMT = sees(Sight(at(sight.index), at(sight.segment)), key_sight, None)
+    batch, count, heads, _ = query_BMHD.shape
+    seen_BMT = sees(looking, sight, None)
     place_T = jnp.arange(key_BTKD.shape[1])
     wanted_BMT = seen_BMT & (place_T >= first_BM[..., None]) & (place_T <= last_BM[..., None])
-    query = jnp.take_along_axis(query_BTHD, where_BM[..., None, None], axis=1)
-    scores_NRT = product(fold_queries(query, key_BTKD.shape[2]), fold_keys(key_BTKD).swapaxes(1, 2))
+    scores_NRT = product(fold_queries(query_BMHD, key_BTKD.shape[2]), fold_keys(key_BTKD).swapaxes(1, 2))
     scores_BMHT = unfold_queries(scores_NRT, batch, count)
     among = lambda mask_BMT: jax.nn.logsumexp(jnp.where(mask_BMT[:, :, None], scores_BMHT, HIDDEN), axis=-1)  # noqa: E731
     return jnp.log(heads) - jax.nn.logsumexp(among(wanted_BMT) - among(seen_BMT), axis=-1)
@@ -114,30 +112,32 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch, point: float = 0
     """Weighted mean next-token loss (nats) over the positions that a batch scores, and, where an answer's token is copied from the
     context, ``point`` times how far retrieval is from looking there."""
     sight = Sight(batch.index, batch.segment)
-    output = forward(params, config, batch.tokens, sight)
-    h_NW = jnp.take_along_axis(output.hidden, batch.where[..., None], axis=1).reshape(-1, config.width)
+    few = 2 * batch.where.shape[1] <= batch.tokens.shape[1]  # else it is cheaper to work for all in order
+    output = forward(params, config, batch.tokens, sight, where_BM=batch.where if few else None)
+    h_NW = (output.hidden if few else at(output.hidden, batch.where)).reshape(-1, config.width)
     weight_N = batch.weight.reshape(-1) / batch.weight.sum()
     loss, scores = cross_entropy(h_NW, params["embedding"], batch.target.reshape(-1), weight_N)
     is_answer = batch.answer.reshape(-1)
     is_text = (batch.weight.reshape(-1) > 0) & ~is_answer
     mean = lambda x, mask: jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)  # noqa: E731
-    found, pointed = _pointed(config, output.seen, sight, batch)
+    looks = [seen.query if few and seen is output.seen[-1] else at(seen.query, batch.where) for seen in output.seen]
+    found, pointed = _pointed(config, output.seen, looks, sight, batch)
     text, answer, right = mean(scores.nll, is_text), mean(scores.nll, is_answer), mean(scores.right, is_answer)
     exact = _exact(scores.right.reshape(batch.where.shape), batch)
     total = loss + point * (found + pointed)
     return total, Report(loss, text, answer, right, exact, jnp.exp(-pointed), output.loads, jnp.isfinite(total))
 
 
-def _pointed(config: ModelConfig, seen: tuple[Seen, ...], sight: Sight, batch: Batch) -> tuple[jax.Array, jax.Array]:
+def _pointed(config: ModelConfig, seen: tuple[Seen, ...], queries: list, sight: Sight, batch: Batch) -> tuple[jax.Array, jax.Array]:
     """How far retrieval is from where answers stand, mean over their tokens: the earlier layers from the passage (mean over
-    layers), the last from the very token."""
-    layers = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
+    layers), the last from the very token. ``queries`` [B, M, H, D] are each layer's at the scored positions."""
+    layers = [s._replace(query=q) for s, q, layer in zip(seen, queries, config.layers, strict=True) if layer.reach != LOCAL]
     if not layers or batch.source is None:
         return jnp.zeros(()), jnp.zeros(())
-    copied = batch.source >= 0
+    copied, looking = batch.source >= 0, Sight(*(at(x, batch.where) for x in sight))
 
     def far(layer: Seen, first, last) -> jax.Array:
-        nll = pointing(layer.query, layer.key, sight, layer.sight, batch.where, first, last)
+        nll = pointing(layer.query, layer.key, looking, layer.sight, first, last)
         return jnp.where(copied, nll, 0.0).sum() / jnp.maximum(copied.sum(), 1)
 
     earlier = [far(layer, batch.passage[..., 0], batch.passage[..., 1]) for layer in layers[:-1]]
