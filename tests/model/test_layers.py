@@ -80,17 +80,17 @@ def test_the_convolution_is_a_sum_over_its_own_document():
 @pytest.mark.parametrize("span", [1, 4, 16])
 def test_a_key_is_told_of_what_follows_as_far_as_gates_let_it_through(span):
     length = 21
-    key, ahead, gate = normal(2, length, 2, 5), normal(2, length, 2, 5), RNG.uniform(0.3, 1, (2, length)).astype(np.float32)
+    ahead, gate = normal(2, length, 2, 5), RNG.uniform(0.3, 1, (2, length)).astype(np.float32)
     gate[0, [0, 6, 7, 15]] = 0
-    told = np.zeros(key.shape)
+    told = np.zeros(ahead.shape)
     until = np.zeros((2, length), int)
     for b, t in np.ndindex(2, length):
         closing = [s for s in range(t, length) if gate[b, s] == 0]
         until[b, t] = min([t + span, *closing[:1]])
         if gate[b, t]:
             for s in range(t + 1, min(t + span + 1, length)):
-                told[b, t] += gate[b, t + 1 : s + 1].prod() * ahead[b, s]
-    np.testing.assert_allclose(look_ahead(key, ahead, jnp.asarray(gate), span), rms_norm(key + told), atol=1e-5)
+                told[b, t] += gate[b, t + 1 : s].prod() * ahead[b, s] * (gate[b, s] > 0)
+    np.testing.assert_allclose(look_ahead(ahead, jnp.asarray(gate), span), rms_norm(jnp.asarray(told)), atol=1e-4)
     index = jnp.arange(length)[None] + jnp.array([[0], [100]])
     np.testing.assert_array_equal(settled(index, jnp.asarray(gate), span), until + np.array([[0], [100]]))
 
@@ -103,7 +103,7 @@ def test_a_head_that_looks_at_one_token_hands_on_its_embedding():
     tokens = jnp.arange(length)[None] + 3  # all of them the template's own, so that each is seen at once
     x = normal(1, length, TINY.width)
     # what looks is what is looked at, so that key and query are alike: every head then looks at the likest
-    w["query"] = jnp.concatenate([w["key"]] * TINY.heads, axis=-1)
+    w["query"] = jnp.concatenate([w["key"], 0 * w["key"]] * TINY.heads, axis=-1)
     x = x.at[0, length - 1].set(x[0, found])
     past = empty_past(TINY, layer, 1, 0)
     sight = Sight(jnp.arange(length)[None], jnp.zeros((1, length), jnp.int32))

@@ -29,15 +29,15 @@ _LEAST = 1024
 
 @dataclass
 class Store:
-    """The keys and values of one retrieval layer: bfloat16 [K, S, D] each, S growing by doubling."""
+    """The keys and values of one retrieval layer: bfloat16 [K, S, D] each (a D of its own each), S growing by doubling."""
 
     key: np.ndarray
     value: np.ndarray
 
     @classmethod
-    def empty(cls, heads: int, depth: int) -> Store:
-        blank = np.zeros((heads, _LEAST, depth), ml_dtypes.bfloat16)
-        return cls(blank, blank.copy())
+    def empty(cls, heads: int, key: int, value: int) -> Store:
+        """Room for keys of ``key`` and values of ``value`` numbers."""
+        return cls(*(np.zeros((heads, _LEAST, size), ml_dtypes.bfloat16) for size in (key, value)))
 
     def write(self, at: int, key_TKD: np.ndarray, value_TKD: np.ndarray) -> None:
         """Write T tokens from index ``at`` on, over what stands there."""

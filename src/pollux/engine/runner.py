@@ -17,7 +17,7 @@ import numpy as np
 from pollux.base.weights import Tree
 from pollux.engine.context import ReadContext, Store, capacity
 from pollux.kernels.attention import Sight, unfold_queries
-from pollux.model.attention import Context, Past, Seen, at, empty_past
+from pollux.model.attention import Context, Past, Seen, at, empty_past, key_size
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward, logits
 
@@ -65,7 +65,8 @@ class Runner:
         for i, layer in enumerate(config.layers):
             length = layer.window if layer.reach == LOCAL else config.reading_window
             tails |= {f"{i}.{name}": np.asarray(x) for name, x in empty_past(config, layer, 1, length)._asdict().items()}
-        stores = {i: Store.empty(config.kv_heads, config.head_dim) for i in self.retrieval}
+        sizes = {i: key_size(config.layers[i], config) for i in self.retrieval}
+        stores = {i: Store.empty(config.kv_heads, size, config.head_dim) for i, size in sizes.items()}
         return ReadContext(self.weights, stores, tails)
 
     def read(self, context: ReadContext, at: int, ids: np.ndarray) -> None:

@@ -22,8 +22,8 @@ from pollux.model.layers import causal_conv, look_ahead, rms_norm, rotary, settl
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 from pollux.tokens.vocabulary import SPECIAL
 
-# Added to what a gate is computed from: at the start of training keys look about eight tokens ahead.
-OPEN = 2.0
+# Added to what a gate is computed from: at the start of training keys look about thirteen tokens ahead.
+OPEN = 2.5
 
 
 class Past(NamedTuple):
@@ -41,8 +41,8 @@ class Past(NamedTuple):
 
 
 class Context(NamedTuple):
-    """Everything that was read, as a retrieval layer keeps it: keys and values [K, S, D] of which the first ``length`` count, and
-    the tokens [S]."""
+    """Everything that was read, as a retrieval layer keeps it: keys (as in `Seen`) and values [K, S, D] of which the first
+    ``length`` count, and the tokens [S]."""
 
     key: jax.Array
     value: jax.Array
@@ -53,8 +53,9 @@ class Context(NamedTuple):
 class Seen(NamedTuple):
     """What an attention layer hands back besides its output.
 
-    query: the queries [B, M, H, D], scaled. past: the past, and the new tokens behind it, P + T in all.
-    key, sight: the keys of these as queries met them [B, P + T, K, D], and from which token on each is seen.
+    query: the queries [B, M, H, D], scaled (as wide as the keys). past: the past, and the new tokens behind it, P + T in all.
+    key, sight: the keys of these as queries met them [B, P + T, K, D], those that look ahead [B, P + T, K, 2D]: the token, then
+        what follows it; and from which token on each is seen.
     found: what retrieval found, None without a context.
     """
 
@@ -72,6 +73,11 @@ def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int) -
     conv = jnp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)
     gate, token, index = jnp.zeros(shape[:2], jnp.float32), jnp.zeros(shape[:2], jnp.int32), jnp.full(shape[:2], -1)
     return Past(blank(config.head_dim), blank(config.head_dim), blank(depth), gate, token, index, conv)
+
+
+def key_size(layer: LayerSpec, config: ModelConfig) -> int:
+    """Numbers per head of a key as queries meet it."""
+    return config.head_dim * (2 if _looks_ahead(layer, config) else 1)
 
 
 def _looks_ahead(layer: LayerSpec, config: ModelConfig) -> bool:
@@ -92,9 +98,9 @@ def attention(
 ) -> tuple[jax.Array, Seen]:
     """Attention over past, own tokens and context: float32 [B, M, W], and what to remember.
 
-    Keys and queries are RMS-normalised, with a learned temperature per head. Retrieval layers multiply it by log(n + 2) / 4, n
-    being the number of tokens read so far: the softmax then stays as sharp among ten million keys as among ten
-    (scalable softmax, arXiv 2501.19399).
+    Keys, what follows them (apart from these) and queries are RMS-normalised, with a learned temperature per head. Retrieval
+    layers multiply it by log(n + 2) / 4, n being the number of tokens read so far: the softmax then stays as sharp among ten
+    million keys as among ten (scalable softmax, arXiv 2501.19399).
 
     Args:
         tokens_BT: No key looks ahead beyond one that is the template's own.
@@ -112,7 +118,8 @@ def attention(
     groups = [(x_BTW, asks + keeps)] if where_BM is None else [(at(x_BTW, where_BM), asks), (x_BTW, keeps)]
     columns = {name: column for x, names in groups for name, column in _project(x, w, names).items()}
     own = Past(*_kept(columns, tokens_BT, config), tokens_BT, sight.index, conv_rows)
-    q = rms_norm(_heads(columns["query"], config)) * (w["temperature"][:, None] * config.head_dim**-0.5)
+    q = columns["query"].reshape(*columns["query"].shape[:2], config.heads, -1)
+    q = rms_norm(q) * (w["temperature"][:, None] * q.shape[-1] ** -0.5)
     far = layer.reach != LOCAL
     if far:
         q *= (jnp.log(at(_read_so_far(sight, past, context), where_BM) + 2.0) / 4.0)[:, :, None, None]
@@ -179,7 +186,7 @@ def _near(q_BMHD, past: Past, looking: Sight, sight: Sight, layer: LayerSpec, co
         near = rotary(key, past.index - origin, config.rotary_base)
     else:
         if config.ahead:
-            key = look_ahead(key, past.ahead, past.gate, config.ahead).astype(key.dtype)
+            key = jnp.concatenate([key, look_ahead(past.ahead, past.gate, config.ahead).astype(key.dtype)], axis=-1)
             sight = sight._replace(index=settled(past.index, past.gate, config.ahead))
         q, near, value = q_BMHD, key, _with_tokens(value, past.token[:, :, None], copied_VW)
     part = softmax(fold_queries(q, config.kv_heads), fold_keys(near), fold_keys(value), looking, sight, window)

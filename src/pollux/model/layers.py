@@ -68,22 +68,22 @@ def causal_conv(x_BTD: jax.Array, past_BCD: jax.Array, same_BTC: jax.Array, w_CD
     return out
 
 
-def look_ahead(key_BSKD: jax.Array, ahead_BSKD: jax.Array, gate_BS: jax.Array, span: int) -> jax.Array:
-    """Keys that know what follows: to each is added the ``ahead`` of each of the next ``span`` tokens (a power of two), times the
-    gates of the tokens up to it; then they are RMS-normalised again. float32 [B, S, K, D].
+def look_ahead(ahead_BSKD: jax.Array, gate_BS: jax.Array, span: int) -> jax.Array:
+    """What follows each token: the RMS-normalised sum of ``ahead`` of the next ``span`` tokens (a power of two), each times the
+    gates of the tokens in between. float32 [B, S, K, D].
 
     A value that stands before the words which say whose it is could otherwise not be found by them. A gate of exactly 0 closes:
-    nothing is looked at from there on, and a token with such a gate looks at nothing.
+    nothing is seen of such a token nor of what follows it, and it sees nothing itself.
     """
     shift = lambda x, n: jnp.pad(x[:, n:], [(0, 0), (0, n)] + [(0, 0)] * (x.ndim - 2))  # noqa: E731
-    gate = shift(gate_BS, 1)[..., None, None]
-    total = gate * shift(ahead_BSKD.astype(F32), 1)
-    reached = 1
+    gate_BS11 = gate_BS[..., None, None]
+    total = shift(jnp.where(gate_BS11 == 0, 0.0, ahead_BSKD.astype(F32)), 1)
+    passed, reached = shift(gate_BS11, 1), 1
     while reached < span:
-        total += gate * shift(total, reached)
-        gate *= shift(gate, reached)
+        total += passed * shift(total, reached)
+        passed *= shift(passed, reached)
         reached *= 2
-    return rms_norm(key_BSKD + jnp.where(gate_BS[..., None, None] == 0, 0.0, total))
+    return rms_norm(jnp.where(gate_BS11 == 0, 0.0, total))
 
 
 def settled(index_BS: jax.Array, gate_BS: jax.Array, span: int) -> jax.Array:

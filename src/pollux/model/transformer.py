@@ -16,7 +16,7 @@ from pollux.base.mesh import constrain
 from pollux.base.weights import Tree, Weight
 from pollux.kernels.attention import Sight
 from pollux.kernels.products import linear
-from pollux.model.attention import Context, Past, Seen, at, attention, empty_past
+from pollux.model.attention import Context, Past, Seen, at, attention, empty_past, key_size
 from pollux.model.experts import Load, mixture
 from pollux.model.layers import address, feed_forward, rms_norm
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
@@ -50,7 +50,7 @@ def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
     into, back = width**-0.5, (2 * depth * inner) ** -0.5
     attention = {
         "norm": Weight((width,), (None,), "ones"),
-        "query": Weight((width, inner), ("width", "heads"), scale=into, matrix=True),
+        "query": Weight((width, config.heads * key_size(layer, config)), ("width", "heads"), scale=into, matrix=True),
         "key": Weight((width, kv), ("width", "kv_heads"), scale=into, matrix=True),
         "value": Weight((width, kv), ("width", "kv_heads"), scale=into, matrix=True),
         "out": Weight((inner, width), ("heads", "width"), scale=back, matrix=True),
@@ -59,8 +59,7 @@ def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
     if config.conv:
         attention["conv"] = Weight((config.conv, width), (None, None), "first")
     if config.ahead and layer.reach != LOCAL:
-        # begins small: a sum over many tokens must not drown the key that it is added to
-        attention["ahead"] = Weight((width, kv), ("width", "kv_heads"), scale=into / 4, matrix=True)
+        attention["ahead"] = Weight((width, kv), ("width", "kv_heads"), scale=into, matrix=True)
         attention["gate"] = Weight((width, 1), ("width", None), scale=into / 4)
     return {"attention": attention, "feed_forward": _feed_forward_rows(width, depth, layer)}
 
