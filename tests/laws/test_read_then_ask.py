@@ -44,7 +44,7 @@ def stream(length: int, *turns: int) -> np.ndarray:
 def full(runner: Runner, ids: np.ndarray) -> np.ndarray:
     """Logits after the last token, from one pass."""
     sight = Sight(jnp.arange(ids.size)[None], jnp.zeros((1, ids.size), jnp.int32))
-    output = forward(runner.params, CONFIG, jnp.asarray(ids)[None], sight)
+    output = forward(runner.params, runner.config, jnp.asarray(ids)[None], sight)
     return np.asarray(logits(runner.params, output.hidden)[0, -1])
 
 
@@ -81,6 +81,26 @@ def test_prefill_and_decode_equal_one_forward_pass(runner, cuts):
     ids = stream(100, 64, 80)
     context = read(runner, ids[:64], cuts)
     assert_close(turn(runner, context, [ids[64:]], [[20, *[1] * 16]])[0], full(runner, ids))
+
+
+@pytest.mark.parametrize("fields", [{"heads": 4, "kv_heads": 2}, {"ahead": 0, "copies": False}])
+def test_prefill_and_decode_equal_one_forward_pass_in_other_models(fields):
+    config, ids = replace(CONFIG, **fields), stream(100, 64, 80)
+    runner = Runner(initial(weight_table(config), 0), config, "test")
+    assert_close(turn(runner, read(runner, ids[:64], [17]), [ids[64:]], [[20, *[1] * 16]])[0], full(runner, ids))
+
+
+@pytest.mark.parametrize("cuts", [[17], [30, 31, 33, 60]])
+def test_what_is_kept_does_not_depend_on_where_a_reading_is_cut(runner, cuts):
+    """Also of the last keys before a cut, which look ahead beyond it."""
+    ids = stream(64, 40)
+    whole, parts = read(runner, ids, []), read(runner, ids, cuts)
+    for i, store in whole.stores.items():
+        for kept, truth in ((parts.stores[i].key, store.key), (parts.stores[i].value, store.value)):
+            kept, truth = (np.asarray(x[:, : ids.size], np.float32) for x in (kept, truth))
+            np.testing.assert_allclose(kept, truth, atol=0.1)
+        unseen = np.asarray(read(runner, ids[: cuts[0]], []).stores[i].key[:, cuts[0] - 1], np.float32)
+        assert np.abs(unseen - np.asarray(store.key[:, cuts[0] - 1], np.float32)).max() > 0.5
 
 
 def test_without_context_a_turn_is_a_forward_pass(runner):
@@ -214,6 +234,7 @@ def test_a_reading_that_is_stopped_leaves_the_context_as_it_was(runner):
     engine = Engine(runner, shipped())
     context = engine.read(documents())
     before, length = engine.answer(context, ["What colour is box 14?"], Sampling(limit=4)), len(context)
+    kept = {i: store.key[:, :length].copy() for i, store in context.stores.items()}
 
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
@@ -222,3 +243,5 @@ def test_a_reading_that_is_stopped_leaves_the_context_as_it_was(runner):
         engine.read(documents(), stop, context)
     assert len(context) == length
     assert engine.answer(context, ["What colour is box 14?"], Sampling(limit=4)) == before
+    for i, store in context.stores.items():
+        np.testing.assert_allclose(np.asarray(store.key[:, :length], np.float32), np.asarray(kept[i], np.float32), atol=0.05)

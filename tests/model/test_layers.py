@@ -9,7 +9,8 @@ import pytest
 
 from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
-from pollux.model.attention import Past, attention, empty_past
+from pollux.model.attention import Row, attention
+from pollux.model.cache import Past, empty_past
 from pollux.model.layers import address, causal_conv, look_ahead, rms_norm, rotary, settled
 from pollux.model.sizes import RETRIEVAL, LayerSpec, family
 from pollux.model.transformer import weight_table
@@ -56,7 +57,7 @@ def test_a_shift_of_all_positions_changes_nothing(length, shift):
         before = jnp.arange(first - 16, first)[None]
         past = Past(key, value, value[..., :0], jnp.ones(before.shape), jnp.zeros_like(before), before, conv)
         sight = Sight(jnp.arange(first, first + length)[None], jnp.zeros((1, length), jnp.int32))
-        return run(x, w, sight=sight, tokens_BT=jnp.full((1, length), 40), past=past)[0]
+        return run(x, w, row=Row(jnp.full((1, length), 40), sight), past=past)[0]
 
     here = at(100)
     np.testing.assert_allclose(at(100 + shift), here, atol=1e-6)
@@ -108,7 +109,7 @@ def test_a_head_that_looks_at_one_token_hands_on_its_embedding():
     past = empty_past(TINY, layer, 1, 0)
     sight = Sight(jnp.arange(length)[None], jnp.zeros((1, length), jnp.int32))
     w["conv"] = jnp.zeros_like(w["conv"]).at[0].set(1.0)
-    out, _ = attention(x, w, layer, TINY, sight, tokens.at[0, length - 1].set(found + 3), past, copied_VW=embedding)
+    out, _ = attention(x, w, layer, TINY, Row(tokens.at[0, length - 1].set(found + 3), sight), past, copied_VW=embedding)
     gates = jax.nn.softplus(x[0, -1] @ w["copy"]).sum()
     np.testing.assert_allclose(out[0, -1], gates * embedding[found + 3] * TINY.width**0.5, rtol=0.02, atol=0.1)
 

@@ -1,5 +1,7 @@
 """The named sizes are what they are named after, read from the table alone: nothing is allocated."""
 
+from dataclasses import replace
+
 import pytest
 
 from pollux.base.weights import Weight, count
@@ -48,3 +50,9 @@ def test_every_nth_layer_retrieves():
 def test_a_layer_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match=r"reach|experts"):
         LayerSpec(**wrong)
+
+
+@pytest.mark.parametrize("ahead", [3, -4, 128])
+def test_how_far_keys_look_ahead_is_a_power_of_two_within_the_window(ahead):
+    with pytest.raises(ValueError, match="ahead"):
+        replace(family()["tiny"], ahead=ahead)

@@ -70,6 +70,14 @@ def test_pointing_is_the_softmax_written_out(kv_heads):
             np.testing.assert_allclose(far[b, m], -np.log(np.mean(shares)), rtol=1e-4)
 
 
+def test_pointing_at_what_cannot_be_seen_costs_nothing():
+    query, key = jnp.ones((1, 1, 2, 4)), jnp.ones((1, 6, 1, 4))
+    sight = Sight(jnp.arange(6)[None] + 2, jnp.zeros((1, 6), int))  # each key is seen two tokens later
+    looking = Sight(jnp.array([[4]]), jnp.array([[0]]))
+    far = lambda at: float(pointing(query, key, looking, sight, jnp.array([[at]]), jnp.array([[at]]))[0, 0])  # noqa: E731
+    assert far(2) == pytest.approx(np.log(3)) and far(3) == 0
+
+
 def test_an_answer_is_exact_when_all_its_tokens_are_right():
     tokens = np.array([[MODEL, 40, 41, 50, MODEL, 42, 43, 44], [50, 51, MODEL, 45, 52, 52, 52, 52]])
     where = np.array([[0, 1, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5]])

@@ -105,7 +105,7 @@ def _print_weights(path: Path, about: dict, tokens: int) -> None:
 def memory(config: ModelConfig, tokens: int, weights: int) -> dict[str, int]:
     """Bytes that a read context of ``tokens`` tokens needs, by what for; arrays grow in steps (`engine.context.capacity`)."""
     from pollux.engine.context import capacity
-    from pollux.model.attention import key_size
+    from pollux.model.cache import key_size
 
     each = sum(2 * config.kv_heads * (key_size(layer, config) + config.head_dim) for layer in _retrieval(config))
     cache = each * capacity(tokens)

@@ -185,9 +185,11 @@ def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
             text, checks = header["about"], json.loads(header["checks"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         about = json.loads(text)
+        if about["format"] != _FORMAT:
+            raise ContextError(f"{path} was saved by another version of Pollux", "read the files again and save anew")
         bad = [n for n, x in arrays.items() if checks[n] != zlib.crc32(np.ascontiguousarray(x).view(np.uint8))]
         sound = not bad and header["check"] == str(zlib.crc32(text.encode("utf-8", "surrogatepass")))
-        sound &= set(checks) == set(arrays) and about["format"] == _FORMAT
+        sound &= set(checks) == set(arrays)
     except FileNotFoundError as error:
         raise ContextError(f"there is no saved context at {path}", "save one with: pollux ask FILES… --save FILE") from error
     except (SafetensorError, OSError, KeyError, ValueError) as error:

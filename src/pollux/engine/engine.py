@@ -96,7 +96,8 @@ class Engine:
                 if progress:
                     progress(min(start + self.runner.chunk, stream.size), stream.size)
         except BaseException:
-            context.tails = tails  # what the stores hold past its length, a context never looks at
+            # what the stores hold past its length, a context never looks at; what they hold before is as it was (`Runner.read`)
+            context.tails = tails
             raise
         context.extend(stream, segments)
 

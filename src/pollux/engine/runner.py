@@ -2,7 +2,8 @@
 
 Arrays in, arrays out; bookkeeping is `engine.py`'s.
 
-Axis letters: B questions at once, T tokens, P past tokens, K key-value heads, D head size, E evidence places, V vocabulary.
+Axis letters: B questions at once, T tokens, M tokens that look, P past tokens, K key-value heads, G query heads of each, H query
+heads in all, D head size, E evidence places, L retrieval layers, V vocabulary.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import numpy as np
 from pollux.base.weights import Tree
 from pollux.engine.context import ReadContext, Store, capacity
 from pollux.kernels.attention import Sight, unfold_queries
-from pollux.model.attention import Context, Past, Seen, at, empty_past, key_size
+from pollux.model.attention import Seen
+from pollux.model.cache import Context, Past, empty_past, key_size
+from pollux.model.layers import pick
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward, logits
 
@@ -70,7 +73,11 @@ class Runner:
         return ReadContext(self.weights, stores, tails)
 
     def read(self, context: ReadContext, at: int, ids: np.ndarray) -> None:
-        """Read at most one chunk of tokens whose first has index ``at``; the context's stores and tails change in place."""
+        """Read at most one chunk of tokens whose first has index ``at``; the context's stores and tails change in place.
+
+        The last keys before ``at`` look ahead into the chunk, and are written anew. Behind the end of a stream they stay as they
+        were, since whatever comes next begins with a token of the template, which closes.
+        """
         count, size = ids.size, self.chunk
         tokens = np.zeros((1, size), np.int32)
         tokens[0, :count] = ids
@@ -115,7 +122,8 @@ def _read(params, tokens, at, count, past, *, config: ModelConfig):
     the last tokens before the chunk, whose keys look ahead into it."""
     place = jnp.arange(tokens.shape[1])[None, :]
     sight = Sight(at + place, jnp.where(place < count, 0, -1))
-    seen = forward(params, config, tokens, sight, past, where_BM=jnp.zeros((1, 1), jnp.int32)).seen  # nothing is said yet
+    # no hidden state is wanted yet; one token's is the least that can be asked for
+    seen = forward(params, config, tokens, sight, past, where_BM=jnp.zeros((1, 1), jnp.int32)).seen
     tails = [_slide(s.past, count[None], tokens.shape[1]) for s in seen]
     first = -(tokens.shape[1] + config.ahead)
     retrieval = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
@@ -150,5 +158,5 @@ def _at_last(seen: Seen, last_B1: jax.Array) -> tuple[jax.Array, jax.Array]:
     """What each head found at each row's last real token: [B, H, E] twice, from [B * K, M * G, E]."""
     batch, count = seen.query.shape[:2]
     spread = lambda x: unfold_queries(x, batch, count)  # noqa: E731
-    pick = lambda x: at(spread(x), last_B1 if count > 1 else None)[:, 0]  # noqa: E731
-    return pick(seen.found.index), pick(seen.found.weight)
+    last = lambda x: pick(spread(x), last_B1 if count > 1 else None)[:, 0]  # noqa: E731
+    return last(seen.found.index), last(seen.found.weight)

@@ -1,6 +1,7 @@
 """The small pieces: norm, rotary positions, convolution, gated feed-forward.
 
-Axis letters: B batch, T tokens, S tokens with the past, H heads, K key-value heads, D model width or head size, C convolution taps.
+Axis letters: B batch, T tokens, M some of them, S tokens with the past, H heads, K key-value heads, D model width or head size,
+C convolution taps.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ import jax.numpy as jnp
 from pollux.kernels.products import gated, linear
 
 F32 = jnp.float32
+
+
+def pick(x_BT: jax.Array, where_BM: jax.Array | None) -> jax.Array:
+    """What stands [B, T, ...] at some places of each row: [B, M, ...]; all of it for None."""
+    if where_BM is None:
+        return x_BT
+    return jnp.take_along_axis(x_BT, where_BM.reshape(*where_BM.shape, *[1] * (x_BT.ndim - 2)), axis=1)
 
 
 def rms_norm(x: jax.Array, gain: jax.Array | None = None) -> jax.Array:

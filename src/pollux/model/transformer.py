@@ -16,18 +16,17 @@ from pollux.base.mesh import constrain
 from pollux.base.weights import Tree, Weight
 from pollux.kernels.attention import Sight
 from pollux.kernels.products import linear
-from pollux.model.attention import Context, Past, Seen, at, attention, empty_past, key_size
+from pollux.model.attention import Row, Seen, attention
+from pollux.model.cache import Context, Past, empty_past, key_size, looks_ahead
 from pollux.model.experts import Load, mixture
-from pollux.model.layers import address, feed_forward, rms_norm
+from pollux.model.layers import address, feed_forward, pick, rms_norm
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 
 
 def weight_table(config: ModelConfig) -> Tree:
     """One row per weight of the model."""
-    layers = {str(i): _layer_rows(config, layer) for i, layer in enumerate(config.layers)}
-    if (i := copying_layer(config)) is not None:
-        copy = Weight((config.width, config.heads), ("width", "heads"), scale=config.width**-0.5)
-        layers[str(i)]["attention"]["copy"] = copy
+    copying = copying_layer(config)
+    layers = {str(i): _layer_rows(config, layer, copies=i == copying) for i, layer in enumerate(config.layers)}
     rows = {
         "embedding": Weight((config.vocab_size, config.width), ("vocabulary", "width"), scale=config.width**-0.5),
         "layers": layers,
@@ -44,7 +43,7 @@ def copying_layer(config: ModelConfig) -> int | None:
     return max((i for i, layer in enumerate(config.layers) if layer.reach != LOCAL), default=None) if config.copies else None
 
 
-def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
+def _layer_rows(config: ModelConfig, layer: LayerSpec, *, copies: bool) -> Tree:
     width, depth = config.width, len(config.layers)
     inner, kv = config.heads * config.head_dim, config.kv_heads * config.head_dim
     into, back = width**-0.5, (2 * depth * inner) ** -0.5
@@ -58,7 +57,9 @@ def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
     }
     if config.conv:
         attention["conv"] = Weight((config.conv, width), (None, None), "first")
-    if config.ahead and layer.reach != LOCAL:
+    if copies:
+        attention["copy"] = Weight((width, config.heads), ("width", "heads"), scale=into)
+    if looks_ahead(layer, config):
         attention["ahead"] = Weight((width, kv), ("width", "kv_heads"), scale=into, matrix=True)
         attention["gate"] = Weight((width, 1), ("width", None), scale=into / 4)
     return {"attention": attention, "feed_forward": _feed_forward_rows(width, depth, layer)}
@@ -125,23 +126,22 @@ def forward(
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
         copied = params["embedding"] if i == copying else None
-        where = where_BM if i + 1 == len(config.layers) else None
-        w = params["layers"][str(i)]
-        x, layer_seen, load = _block(x, w, layer, config, sight, tokens_BT, past[i], context[i], where, copied)
+        row = Row(tokens_BT, sight, where_BM if i + 1 == len(config.layers) else None)
+        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, row, past[i], context[i], copied)
         x = constrain(x, ("batch", "sequence", None))
         seen.append(layer_seen)
         loads.append(load)
     return Output(rms_norm(x, params["norm"]), tuple(seen), tuple(loads))
 
 
-def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, sight: Sight, tokens_BT, past, context, where_BM, copied_VW):
+def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, row: Row, past: Past, context: Context | None, copied_VW):
     h = rms_norm(x, w["attention"]["norm"])
-    a, seen = attention(h, w["attention"], layer, config, sight, tokens_BT, past, context, where_BM, copied_VW)
-    x = at(x, where_BM)
+    a, seen = attention(h, w["attention"], layer, config, row, past, context, copied_VW)
+    x = pick(x, row.where)
     source = x if layer.parallel else x + a
     h = rms_norm(source, w["feed_forward"]["norm"])
     if layer.experts:
-        f, load = mixture(h, w["feed_forward"], layer, at(sight.segment, where_BM) >= 0)
+        f, load = mixture(h, w["feed_forward"], layer, row.looking.segment >= 0)
     else:
         f, load = feed_forward(h, w["feed_forward"]), None
     return x + a + f, seen, load

@@ -23,8 +23,10 @@ from pollux.tasks.task import Example, Question, exact
 # How a fact that names no attribute is asked for, where its statement was improvised.
 _PLAIN = ("What about {subject}?", "What goes with {subject}?", "{subject}?", "What is said of {subject}?", "Find {subject}.")
 # Kinds of value that are known for what they are without a sentence to say so.
-_FIGURES = ("number", "code", "hex", "date", "time", "price", "distance")
-_TELLING = (*_FIGURES, "person", "place")
+_TELLING = ("number", "code", "hex", "date", "time", "price", "distance", "person", "place")
+# Kinds that no word can stand for, and kinds that are written as names.
+_FIGURES = ("number", "code", "hex", "date", "time", "price", "distance", "year", "count")
+_NAMES = ("person", "place")
 # From a kind that `lexicon` knows to a name or value.
 Draw = Callable[[str], str]
 _TRIES = 8  # draws that collide in a row before names are taken to have run out
@@ -87,8 +89,8 @@ class Recall:
             hold many facts, nothing but the subject and the attribute tells which one is asked for.
         improvised: Share of that pool, if there is one, that is made up for the example: slots set at random into a sentence of
             the documents, so that no wording can be learned, only that subject and value stand together.
-        borrowed: Share of examples in which half of the names and values are words of the documents at large, so that what is
-            learned is to find and repeat any words, and not those of the lexicon.
+        borrowed: Share of examples in which half of the names and values, figures apart, are words of the documents at large (of
+            the split), so that what is learned is to find and repeat any words, and not those of the lexicon.
         share: When given, in place of ``facts``: the facts' share of the context; 1 is a bare list of facts.
         questions: How many of the facts are asked for, drawn uniformly; fewer where there are fewer facts.
         only: Ids of the phrasings to use, None for all.
@@ -154,7 +156,10 @@ class Recall:
             choices = rng.sample(choices, min(rng.randint(*self.pool), len(choices)))
             choices = [improvise(self.documents, rng) if rng.random() < self.improvised else choice for choice in choices]
         for fact in _family(choices, self._drawing(rng), rng):
-            statement = _render(rng.choice(fact.phrasing.statements), fact)
+            template = rng.choice(fact.phrasing.statements)
+            statement = _render(template, fact)
+            if statement.lower().count(fact.value.lower()) != template.count("{value}"):
+                continue  # the wording or the subject holds it too: where it stands would not be certain
             budget -= len(statement) + 2
             if facts and budget < 0:
                 break
@@ -167,9 +172,11 @@ class Recall:
     def _drawing(self, rng: Random) -> Draw:
         """How one example comes by a name or value of some kind."""
         own = lambda kind: lexicon.draw(kind, rng, self.split)  # noqa: E731
-        words = _long_words(self.documents, rng) if rng.random() < self.borrowed else []
+        if not self.borrowed or rng.random() >= self.borrowed:
+            return own
+        words = [word for word in _long_words(self.documents, rng) if lexicon.split_of(word) == self.split]
         may = lambda kind: words and kind not in _FIGURES and rng.random() < 0.5  # noqa: E731
-        return lambda kind: _run(words, kind in _TELLING, rng) if may(kind) else own(kind)
+        return lambda kind: _run(words, kind in _NAMES, rng) if may(kind) else own(kind)
 
     def _ask(self, fact: Fact, evidence: tuple[int, int], order: str, rng: Random) -> Question:
         text = _render(rng.choice(fact.phrasing.questions), fact)

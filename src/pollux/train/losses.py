@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from pollux.base.weights import Tree
 from pollux.kernels.attention import HIDDEN, Sight, fold_keys, fold_queries, sees, unfold_queries
 from pollux.kernels.products import dot, product
-from pollux.model.attention import Seen, at
+from pollux.model.attention import Seen
 from pollux.model.experts import Load
+from pollux.model.layers import pick
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward
 from pollux.tokens.stream import Batch
@@ -80,8 +81,9 @@ cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
 def pointing(query_BMHD, key_BTKD, looking: Sight, sight: Sight, first_BM, last_BM) -> jax.Array:
-    """How far attention is from the tokens ``first`` to ``last``: -log of their share of the softmax, mean over heads, float32
-    [B, M]. Heads are averaged before the logarithm, so that one of them is enough and the others stay free.
+    """How far attention is from the tokens ``first`` to ``last`` [B, M]: -log of their share of the softmax, mean over heads,
+    float32 [B, M]; 0 where none of them can be seen. Heads are averaged before the logarithm, so that one of them is enough and
+    the others stay free. ``looking`` [B, M] is where queries stand, ``sight`` [B, T] from where on each key is seen.
     """
     batch, count, heads, _ = query_BMHD.shape
     seen_BMT = sees(looking, sight, None)
@@ -90,7 +92,8 @@ def pointing(query_BMHD, key_BTKD, looking: Sight, sight: Sight, first_BM, last_
     scores_NRT = product(fold_queries(query_BMHD, key_BTKD.shape[2]), fold_keys(key_BTKD).swapaxes(1, 2))
     scores_BMHT = unfold_queries(scores_NRT, batch, count)
     among = lambda mask_BMT: jax.nn.logsumexp(jnp.where(mask_BMT[:, :, None], scores_BMHT, HIDDEN), axis=-1)  # noqa: E731
-    return jnp.log(heads) - jax.nn.logsumexp(among(wanted_BMT) - among(seen_BMT), axis=-1)
+    far_BM = jnp.log(heads) - jax.nn.logsumexp(among(wanted_BMT) - among(seen_BMT), axis=-1)
+    return jnp.where(wanted_BMT.any(-1), far_BM, 0.0)
 
 
 class Report(NamedTuple):
@@ -114,30 +117,36 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch, point: float = 0
     sight = Sight(batch.index, batch.segment)
     few = 2 * batch.where.shape[1] <= batch.tokens.shape[1]  # else it is cheaper to work for all in order
     output = forward(params, config, batch.tokens, sight, where_BM=batch.where if few else None)
-    h_NW = (output.hidden if few else at(output.hidden, batch.where)).reshape(-1, config.width)
+    h_NW = (output.hidden if few else pick(output.hidden, batch.where)).reshape(-1, config.width)
     weight_N = batch.weight.reshape(-1) / batch.weight.sum()
     loss, scores = cross_entropy(h_NW, params["embedding"], batch.target.reshape(-1), weight_N)
     is_answer = batch.answer.reshape(-1)
     is_text = (batch.weight.reshape(-1) > 0) & ~is_answer
     mean = lambda x, mask: jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)  # noqa: E731
-    looks = [seen.query if few and seen is output.seen[-1] else at(seen.query, batch.where) for seen in output.seen]
-    found, pointed = _pointed(config, output.seen, looks, sight, batch)
+    found, pointed = _pointed(config, [_scored(seen, batch) for seen in output.seen], batch)
     text, answer, right = mean(scores.nll, is_text), mean(scores.nll, is_answer), mean(scores.right, is_answer)
     exact = _exact(scores.right.reshape(batch.where.shape), batch)
     total = loss + point * (found + pointed)
     return total, Report(loss, text, answer, right, exact, jnp.exp(-pointed), output.loads, jnp.isfinite(total))
 
 
-def _pointed(config: ModelConfig, seen: tuple[Seen, ...], queries: list, sight: Sight, batch: Batch) -> tuple[jax.Array, jax.Array]:
+def _scored(seen: Seen, batch: Batch) -> Seen:
+    """What a layer saw, with the queries of the scored positions alone [B, M, H, D]."""
+    if seen.query.shape[1] < batch.tokens.shape[1]:  # the last layer has no others
+        return seen
+    return seen._replace(query=pick(seen.query, batch.where), looking=Sight(*(pick(x, batch.where) for x in seen.looking)))
+
+
+def _pointed(config: ModelConfig, seen: list[Seen], batch: Batch) -> tuple[jax.Array, jax.Array]:
     """How far retrieval is from where answers stand, mean over their tokens: the earlier layers from the passage (mean over
-    layers), the last from the very token. ``queries`` [B, M, H, D] are each layer's at the scored positions."""
-    layers = [s._replace(query=q) for s, q, layer in zip(seen, queries, config.layers, strict=True) if layer.reach != LOCAL]
+    layers), the last from the very token."""
+    layers = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
     if not layers or batch.source is None:
         return jnp.zeros(()), jnp.zeros(())
-    copied, looking = batch.source >= 0, Sight(*(at(x, batch.where) for x in sight))
+    copied = batch.source >= 0
 
     def far(layer: Seen, first, last) -> jax.Array:
-        nll = pointing(layer.query, layer.key, looking, layer.sight, first, last)
+        nll = pointing(layer.query, layer.key, layer.looking, layer.sight, first, last)
         return jnp.where(copied, nll, 0.0).sum() / jnp.maximum(copied.sum(), 1)
 
     earlier = [far(layer, batch.passage[..., 0], batch.passage[..., 1]) for layer in layers[:-1]]

@@ -1,0 +1,77 @@
+"""What layers remember of the tokens before: `Past` of those just before, `Context` of everything that was read.
+
+Axis letters: B batch, P past tokens, S context tokens, W model width, K key-value heads, D head size.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from pollux.kernels.attention import Sight
+from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
+
+
+class Past(NamedTuple):
+    """What a layer keeps of the tokens just before.
+
+    key, value: [B, P, K, D]; keys are not yet rotated, and do not yet hold what follows them.
+    ahead: [B, P, K, D], what the keys before are told of each token; D is 0 where keys do not look ahead.
+    gate: float32 [B, P], how much of what follows a token is let through to these keys; exactly 0 at one that closes.
+    token, index: int32 [B, P], the tokens and their places in the stream; index -1 where the past is empty.
+    conv: [B, taps - 1, W], the last inputs of the convolution.
+    """
+
+    key: jax.Array
+    value: jax.Array
+    ahead: jax.Array
+    gate: jax.Array
+    token: jax.Array
+    index: jax.Array
+    conv: jax.Array
+
+
+class Context(NamedTuple):
+    """Everything that was read, as a retrieval layer keeps it.
+
+    key: [K, S, D], [K, S, 2D] where keys look ahead; value: [K, S, D]; token: int32 [S]. The first ``length`` count.
+    """
+
+    key: jax.Array
+    value: jax.Array
+    token: jax.Array
+    length: jax.Array
+
+
+def looks_ahead(layer: LayerSpec, config: ModelConfig) -> bool:
+    """Whether the keys of a layer hold what follows them."""
+    return bool(config.ahead) and layer.reach != LOCAL
+
+
+def key_size(layer: LayerSpec, config: ModelConfig) -> int:
+    """Numbers per head of a key as queries meet it: the token's own, then those of what follows it."""
+    return config.head_dim * (2 if looks_ahead(layer, config) else 1)
+
+
+def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int) -> Past:
+    """Room for ``length`` tokens, none of which is there."""
+    shape = (batch, length, config.kv_heads)
+    blank = lambda size: jnp.zeros((*shape, size), jnp.bfloat16)  # noqa: E731
+    ahead = blank(config.head_dim if looks_ahead(layer, config) else 0)
+    conv = jnp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)
+    gate, token, index = jnp.zeros(shape[:2], jnp.float32), jnp.zeros(shape[:2], jnp.int32), jnp.full(shape[:2], -1)
+    return Past(blank(config.head_dim), blank(config.head_dim), ahead, gate, token, index, conv)
+
+
+def join(past: Past, own: Past) -> Past:
+    """The past, and new tokens behind it. ``own.conv`` holds the past's already."""
+    joined = (jnp.concatenate([a, b.astype(a.dtype)], axis=1) for a, b in zip(past[:-1], own[:-1], strict=True))
+    return Past(*joined, own.conv)
+
+
+def joined_sight(past: Past, sight: Sight) -> Sight:
+    """Where the tokens of a past, and new ones behind it, stand: a past is all of the first new token's document."""
+    segment = jnp.where(past.index < 0, -1, 0)
+    return Sight(jnp.concatenate([past.index, sight.index], axis=1), jnp.concatenate([segment, sight.segment], axis=1))
