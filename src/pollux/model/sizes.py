@@ -17,7 +17,7 @@ class LayerSpec:
 
     Attributes:
         reach: ``"local"`` sees the last ``window`` tokens, with rotary positions; ``"retrieval"`` sees the whole past, without
-            positions, at a temperature that grows with the logarithm of how much it sees.
+            positions, at a temperature that grows with the logarithm of how much is at hand.
         window: Tokens that a local layer sees, its own among them.
         hidden: Width of the gated feed-forward, of each expert where there are experts.
         experts: Number of experts; 0 makes the feed-forward dense.
