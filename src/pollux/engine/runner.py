@@ -67,7 +67,7 @@ class Runner:
         tails = {}
         for i, layer in enumerate(config.layers):
             length = layer.window if layer.reach == LOCAL else config.reading_window
-            tails |= {f"{i}.{name}": np.asarray(x) for name, x in empty_past(config, layer, 1, length)._asdict().items()}
+            tails |= {f"{i}.{name}": x for name, x in empty_past(config, layer, 1, length, np)._asdict().items()}
         sizes = {i: key_size(config.layers[i], config) for i in self.retrieval}
         stores = {i: Store.empty(config.kv_heads, size, config.head_dim) for i, size in sizes.items()}
         return ReadContext(self.weights, stores, tails)
@@ -104,8 +104,9 @@ class Runner:
         """A turn of up to ``room`` tokens for each of ``rows`` questions."""
         pasts = []
         for layer, tail in zip(self.config.layers, _past_of(context, self.config), strict=True):
-            past = tail if layer.reach == LOCAL else empty_past(self.config, layer, 1, room)._replace(conv=tail.conv)
-            pasts.append(jax.tree.map(lambda x: jnp.repeat(jnp.asarray(x), rows, axis=0), past))
+            past = tail if layer.reach == LOCAL else empty_past(self.config, layer, 1, room, np)._replace(conv=tail.conv)
+            # in numpy: the first use of an operation on the device compiles it, for each shape anew
+            pasts.append(jax.tree.map(lambda x: np.repeat(x, rows, axis=0), past))
         return Turn(pasts, jnp.zeros(rows, jnp.int32), jnp.int32(len(context)))
 
     def step(self, turn: Turn, tokens: np.ndarray, counts: np.ndarray, context: list[Context | None]) -> tuple[Turn, Step]:

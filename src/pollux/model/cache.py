@@ -55,13 +55,13 @@ def key_size(layer: LayerSpec, config: ModelConfig) -> int:
     return config.head_dim * (2 if looks_ahead(layer, config) else 1)
 
 
-def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int) -> Past:
-    """Room for ``length`` tokens, none of which is there."""
+def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int, xp=jnp) -> Past:
+    """Room for ``length`` tokens, none of which is there. ``xp`` is jax.numpy, or numpy to have nothing compiled."""
     shape = (batch, length, config.kv_heads)
-    blank = lambda size: jnp.zeros((*shape, size), jnp.bfloat16)  # noqa: E731
+    blank = lambda size: xp.zeros((*shape, size), jnp.bfloat16)  # noqa: E731
     ahead = blank(config.head_dim if looks_ahead(layer, config) else 0)
-    conv = jnp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)
-    gate, token, index = jnp.zeros(shape[:2], jnp.float32), jnp.zeros(shape[:2], jnp.int32), jnp.full(shape[:2], -1)
+    conv = xp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)
+    gate, token, index = xp.zeros(shape[:2], jnp.float32), xp.zeros(shape[:2], jnp.int32), xp.full(shape[:2], -1, jnp.int32)
     return Past(blank(config.head_dim), blank(config.head_dim), ahead, gate, token, index, conv)
 
 
