@@ -266,7 +266,7 @@ def test_info(pollux, model):
     assert "cpu:0" in out and "recipe test, 0 steps" in out and "655,372 parameters" in out
     # one retrieval layer, one key-value head: keys of 64, that look ahead, and values of 32, 2 bytes
     assert "keys and values, 192 bytes a token" in out and "1,000,000 tokens take about" in out
-    assert "ultra" in out and "nano-1               1.79B" in out
+    assert "ultra" in out and "nano-1               1.81B" in out
 
 
 def test_doctor(pollux, model):
