@@ -64,15 +64,16 @@ def test_a_token_depends_on_its_own_past_and_on_nothing_else(case):
 
 
 def test_a_key_that_looks_ahead_is_seen_when_what_it_looks_at_is_past():
-    """Keys look 4 tokens ahead, or up to a token that closes; a query that sees one key alone owes nothing to what it looks at."""
+    """Keys look at themselves and 3 tokens ahead, or up to one of the template's; a query that sees one key alone owes nothing to
+    what it looks at."""
     ahead, closing = 4, [0, 7, 13, 14, 32, 50]
     tokens = np.array([closing.index(n) if n in closing else SPECIAL + n for n in range(64)], np.int32).reshape(2, 32)
     found = influence((FAR_LAYER,), 0, tokens, ahead)
     document = np.where(SEGMENT < 0, -1, SEGMENT + 10 * np.arange(2)[:, None]).reshape(-1)
     wanted = np.eye(64, dtype=bool)
-    looked = [range(t + 1, min([t + ahead + 1, *(c for c in closing if c > t)])) if t not in closing else () for t in range(64)]
+    looked = [range(t + 1, min([t + ahead, *(c for c in closing if c > t)])) if t not in closing else () for t in range(64)]
     for i in range(64):
-        settled = [t for t in range(i + 1) if t in closing or t + ahead <= i or any(t < c <= i for c in closing)]
+        settled = [t for t in range(i + 1) if t in closing or t + ahead - 1 <= i or any(t < c <= i for c in closing)]
         seen = [t for t in settled if document[t] == document[i]]
         wanted[i, seen] = True
         if len(seen) > 1:

@@ -11,7 +11,7 @@ from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
 from pollux.model.attention import Row, attention
 from pollux.model.cache import Past, empty_past
-from pollux.model.layers import address, causal_conv, look_ahead, rms_norm, rotary, settled
+from pollux.model.layers import address, causal_conv, rms_norm, rotary
 from pollux.model.sizes import RETRIEVAL, LayerSpec, family
 from pollux.model.transformer import weight_table
 
@@ -55,7 +55,7 @@ def test_a_shift_of_all_positions_changes_nothing(length, shift):
 
     def at(first):
         before = jnp.arange(first - 16, first)[None]
-        past = Past(key, value, value[..., :0], jnp.ones(before.shape), jnp.zeros_like(before), before, conv)
+        past = Past(key, value, value[..., :0], jnp.zeros_like(before), before, conv)
         sight = Sight(jnp.arange(first, first + length)[None], jnp.zeros((1, length), jnp.int32))
         return run(x, w, row=Row(jnp.full((1, length), 40), sight), past=past)[0]
 
@@ -76,24 +76,6 @@ def test_the_convolution_is_a_sum_over_its_own_document():
         if documents[b, t + taps - 1 - c] == segment[b, t]:
             truth[b, t] += rows[b, t + taps - 1 - c] * w[c]
     np.testing.assert_allclose(causal_conv(x, past, jnp.asarray(same, jnp.float32), w), truth, atol=1e-5)
-
-
-@pytest.mark.parametrize("span", [1, 4, 16])
-def test_a_key_is_told_of_what_follows_as_far_as_gates_let_it_through(span):
-    length = 21
-    ahead, gate = normal(2, length, 2, 5), RNG.uniform(0.3, 1, (2, length)).astype(np.float32)
-    gate[0, [0, 6, 7, 15]] = 0
-    told = np.zeros(ahead.shape)
-    until = np.zeros((2, length), int)
-    for b, t in np.ndindex(2, length):
-        closing = [s for s in range(t, length) if gate[b, s] == 0]
-        until[b, t] = min([t + span, *closing[:1]])
-        if gate[b, t]:
-            for s in range(t + 1, min(t + span + 1, length)):
-                told[b, t] += gate[b, t + 1 : s].prod() * ahead[b, s] * (gate[b, s] > 0)
-    np.testing.assert_allclose(look_ahead(ahead, jnp.asarray(gate), span), rms_norm(jnp.asarray(told)), atol=1e-4)
-    index = jnp.arange(length)[None] + jnp.array([[0], [100]])
-    np.testing.assert_array_equal(settled(index, jnp.asarray(gate), span), until + np.array([[0], [100]]))
 
 
 def test_a_head_that_looks_at_one_token_hands_on_its_embedding():

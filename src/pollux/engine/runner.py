@@ -8,13 +8,13 @@ heads in all, D head size, E evidence places, L retrieval layers, V vocabulary.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pollux.base.programs import Program
 from pollux.base.weights import Tree
 from pollux.engine.context import ReadContext, Store, capacity
 from pollux.kernels.attention import Sight, unfold_queries
@@ -53,8 +53,8 @@ class Runner:
         self.config, self.weights = config, weights
         self.params = jax.tree.map(jnp.asarray, params)
         self.retrieval = [i for i, layer in enumerate(config.layers) if layer.reach != LOCAL]
-        self._read = jax.jit(partial(_read, config=config))
-        self._turn = jax.jit(partial(_turn, config=config), donate_argnames="turn")
+        self._read = Program(_read, config=config)
+        self._turn = Program(_turn, donate=(1,), config=config)
 
     @property
     def chunk(self) -> int:
@@ -111,7 +111,7 @@ class Runner:
 
     def step(self, turn: Turn, tokens: np.ndarray, counts: np.ndarray, context: list[Context | None]) -> tuple[Turn, Step]:
         """Take in tokens [B, T], of which the first ``counts`` of each row are real. ``turn`` is used up."""
-        return self._turn(self.params, turn=turn, tokens=tokens, counts=counts.astype(np.int32), context=context)
+        return self._turn(self.params, turn, tokens, counts.astype(np.int32), context)
 
 
 def _past_of(context: ReadContext, config: ModelConfig) -> list[Past]:

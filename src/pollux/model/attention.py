@@ -18,13 +18,10 @@ import jax.numpy as jnp
 from pollux.kernels.attention import Partial, Sight, attend, banded, dense, fold_keys, fold_queries, merge, sees, unfold_queries
 from pollux.kernels.products import linear
 from pollux.kernels.retrieval import Found, retrieve
+from pollux.model.ahead import look_ahead, settled, stretches
 from pollux.model.cache import Context, Past, join, joined_sight, looks_ahead
-from pollux.model.layers import causal_conv, look_ahead, pick, rms_norm, rotary, settled
+from pollux.model.layers import causal_conv, pick, rms_norm, rotary
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
-from pollux.tokens.vocabulary import SPECIAL
-
-# Added to what a gate is computed from: at the start of training keys look about thirteen tokens ahead.
-OPEN = 2.5
 
 
 class Row(NamedTuple):
@@ -86,14 +83,19 @@ def attention(
     if config.conv:
         x_BTW = causal_conv(x_BTW, past.conv, _same_document(row.sight, config.conv), w["conv"])
     columns = _columns(x_BTW, w, row.where)
-    own = Past(*_kept(columns, row.token, config), row.token, row.sight.index, conv_rows)
+    own = Past(*_kept(columns, config), row.token, row.sight.index, conv_rows)
     q = columns["query"].reshape(*columns["query"].shape[:2], config.heads, -1)
     q = rms_norm(q) * (w["temperature"][:, None] * q.shape[-1] ** -0.5)
     far = layer.reach != LOCAL
     if far:
         q *= (jnp.log(pick(_at_hand(row.sight, past, context), row.where) + 2.0) / 4.0)[:, :, None, None]
     whole = row.where is None
-    part, seen = _near(q, join(past, own), row.looking, joined_sight(past, row.sight), layer, config, copied_VW, whole)
+    past, sight = join(past, own), joined_sight(past, row.sight)
+    key = past.key
+    if looks_ahead(layer, config):
+        key, sight = _with_what_follows(past, sight, w["ahead_temperature"], config)
+    seen = Seen(q, row.looking, past, key, sight)
+    part = _near(seen, layer, config, copied_VW, whole)
     if context is not None and far:
         part, found = _with_context(q, part, context, config, copied_VW)
         seen = seen._replace(found=found)
@@ -106,7 +108,7 @@ def attention(
 
 def _columns(x_BTW: jax.Array, w: dict, where_BM: jax.Array | None) -> dict[str, jax.Array]:
     """x times each of the layer's matrices, by name: query and copy [B, M, .] for the tokens that look, the others [B, T, .]."""
-    asks, keeps = (tuple(n for n in names if n in w) for names in (("query", "copy"), ("key", "value", "ahead", "gate")))
+    asks, keeps = (tuple(n for n in names if n in w) for names in (("query", "copy"), ("key", "value", "ahead")))
     if where_BM is None:  # one product for all: key and value of one head are too narrow to be fast alone
         return _project(x_BTW, w, asks + keeps)
     return _project(pick(x_BTW, where_BM), w, asks) | _project(x_BTW, w, keeps)
@@ -118,40 +120,32 @@ def _project(x: jax.Array, w: dict, names: tuple[str, ...]) -> dict[str, jax.Arr
     return dict(zip(names, jnp.split(wide, stops[:-1], axis=-1), strict=True))
 
 
-def _kept(columns: dict, token_BT: jax.Array, config: ModelConfig) -> tuple[jax.Array, ...]:
-    """Of new tokens: key, value, ahead and gate, as in `Past`."""
-    split = lambda x: x.reshape(*x.shape[:2], -1, config.head_dim)  # noqa: E731
-    key, value = rms_norm(split(columns["key"])), split(columns["value"])
-    if "ahead" not in columns:
-        return key, value, value[..., :0], jnp.zeros(token_BT.shape)
-    gate = jax.nn.sigmoid(columns["gate"][..., 0] + OPEN)
-    return key, value, split(columns["ahead"]), jnp.where(token_BT < SPECIAL, 0.0, gate)
+def _kept(columns: dict, config: ModelConfig) -> tuple[jax.Array, ...]:
+    """Of new tokens: key, value and ahead, as in `Past`."""
+    split = lambda x, size: x.reshape(*x.shape[:2], config.kv_heads, size)  # noqa: E731
+    key, value = (split(columns[name], config.head_dim) for name in ("key", "value"))
+    return rms_norm(key), value, split(columns["ahead"], 3 * config.head_dim) if "ahead" in columns else value[..., :0]
 
 
-def _near(
-    q_BMHD: jax.Array,
-    past: Past,
-    looking: Sight,
-    sight: Sight,
-    layer: LayerSpec,
-    config: ModelConfig,
-    copied_VW: jax.Array | None,
-    whole: bool,
-) -> tuple[Partial, Seen]:
-    """Attention over the past and the tokens themselves, of which all look, or some."""
-    q, key, value = q_BMHD, past.key, past.value
-    if looks_ahead(layer, config):
-        key = jnp.concatenate([key, look_ahead(past.ahead, past.gate, config.ahead).astype(key.dtype)], axis=-1)
-        sight = sight._replace(index=settled(past.index, past.gate, config.ahead))
-    seen = Seen(q, looking, past, key, sight)
+def _with_what_follows(past: Past, sight: Sight, temperature: jax.Array, config: ModelConfig) -> tuple[jax.Array, Sight]:
+    """Keys [B, S, K, 2D] that hold what follows them, and from where on they are seen."""
+    stretch = stretches(past.token, sight)
+    follows = look_ahead(past.ahead, Sight(sight.index, stretch), temperature, config.ahead, config.rotary_base)
+    key = jnp.concatenate([past.key, follows.astype(past.key.dtype)], axis=-1)
+    return key, sight._replace(index=settled(sight.index, stretch, config.ahead))
+
+
+def _near(seen: Seen, layer: LayerSpec, config: ModelConfig, copied_VW: jax.Array | None, whole: bool) -> Partial:
+    """Attention over the past and the tokens themselves, of which all look (``whole``), or some."""
+    q, looking, key, sight = seen.query, seen.looking, seen.key, seen.sight
     window = layer.window if layer.reach == LOCAL else None
     if window:
         # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
         origin = looking.index[:, :1]
         q, key = (rotary(x, at.index - origin, config.rotary_base) for x, at in ((q, looking), (key, sight)))
-    value = _with_tokens(value, past.token[:, :, None], copied_VW)
+    value = _with_tokens(seen.past.value, seen.past.token[:, :, None], copied_VW)
     softmax = _everyone if whole else _some
-    return softmax(fold_queries(q, config.kv_heads), fold_keys(key), fold_keys(value), looking, sight, window), seen
+    return softmax(fold_queries(q, config.kv_heads), fold_keys(key), fold_keys(value), looking, sight, window)
 
 
 def _everyone(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None) -> Partial:

@@ -18,8 +18,7 @@ class Past(NamedTuple):
     """What a layer keeps of the tokens just before.
 
     key, value: [B, P, K, D]; keys are not yet rotated, and do not yet hold what follows them.
-    ahead: [B, P, K, D], what the keys before are told of each token; D is 0 where keys do not look ahead.
-    gate: float32 [B, P], how much of what follows a token is let through to these keys; exactly 0 at one that closes.
+    ahead: [B, P, K, 3D], query, key and value by which keys look ahead (`ahead.look_ahead`); D is 0 where they do not.
     token, index: int32 [B, P], the tokens and their places in the stream; index -1 where the past is empty.
     conv: [B, taps - 1, W], the last inputs of the convolution.
     """
@@ -27,7 +26,6 @@ class Past(NamedTuple):
     key: jax.Array
     value: jax.Array
     ahead: jax.Array
-    gate: jax.Array
     token: jax.Array
     index: jax.Array
     conv: jax.Array
@@ -59,10 +57,10 @@ def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int, x
     """Room for ``length`` tokens, none of which is there. ``xp`` is jax.numpy, or numpy to have nothing compiled."""
     shape = (batch, length, config.kv_heads)
     blank = lambda size: xp.zeros((*shape, size), jnp.bfloat16)  # noqa: E731
-    ahead = blank(config.head_dim if looks_ahead(layer, config) else 0)
+    ahead = blank(3 * config.head_dim if looks_ahead(layer, config) else 0)
     conv = xp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)
-    gate, token, index = xp.zeros(shape[:2], jnp.float32), xp.zeros(shape[:2], jnp.int32), xp.full(shape[:2], -1, jnp.int32)
-    return Past(blank(config.head_dim), blank(config.head_dim), ahead, gate, token, index, conv)
+    token, index = xp.zeros(shape[:2], jnp.int32), xp.full(shape[:2], -1, jnp.int32)
+    return Past(blank(config.head_dim), blank(config.head_dim), ahead, token, index, conv)
 
 
 def join(past: Past, own: Past) -> Past:

@@ -76,32 +76,6 @@ def causal_conv(x_BTD: jax.Array, past_BCD: jax.Array, same_BTC: jax.Array, w_CD
     return out
 
 
-def look_ahead(ahead_BSKD: jax.Array, gate_BS: jax.Array, span: int) -> jax.Array:
-    """What follows each token: the RMS-normalised sum of ``ahead`` of the next ``span`` tokens (a power of two), each times the
-    gates of the tokens in between. float32 [B, S, K, D].
-
-    A value that stands before the words which say whose it is could otherwise not be found by them. A gate of exactly 0 closes:
-    nothing is seen of such a token nor of what follows it, and it sees nothing itself.
-    """
-    shift = lambda x, n: jnp.pad(x[:, n:], [(0, 0), (0, n)] + [(0, 0)] * (x.ndim - 2))  # noqa: E731
-    gate_BS11 = gate_BS[..., None, None]
-    total = shift(jnp.where(gate_BS11 == 0, 0.0, ahead_BSKD.astype(F32)), 1)
-    passed, reached = shift(gate_BS11, 1), 1
-    while reached < span:
-        total += passed * shift(total, reached)
-        passed *= shift(passed, reached)
-        reached *= 2
-    return rms_norm(jnp.where(gate_BS11 == 0, 0.0, total))
-
-
-def settled(index_BS: jax.Array, gate_BS: jax.Array, span: int) -> jax.Array:
-    """The index from which on a key that looks ahead is whole, and may be seen: int32 [B, S]. It waits for ``span`` tokens, or for
-    one that closes."""
-    place = jnp.arange(gate_BS.shape[1])
-    closing = jax.lax.cummin(jnp.where(gate_BS == 0, place, place.size + span), axis=1, reverse=True)
-    return index_BS + jnp.minimum(closing - place, span)
-
-
 def feed_forward(x: jax.Array, w: dict[str, jax.Array]) -> jax.Array:
     """Gated feed-forward (arXiv 2002.05202, SwiGLU): x [..., D] -> [..., D]."""
     return linear(gated(linear(x, jnp.concatenate([w["gate"], w["up"]], axis=-1))), w["down"])

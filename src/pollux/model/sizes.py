@@ -53,7 +53,7 @@ class ModelConfig:
             most twice as many); a question's and an answer's tokens look over everything.
         addresses: Periods of the code by which every token knows its place in the stream (`layers.address`); 0 leaves it out.
         ahead: Tokens (a power of two) that the keys of retrieval layers look ahead, and must therefore be behind a query before it
-            sees them (`layers.look_ahead`); 0 for keys that know nothing of what follows.
+            sees them (`ahead.look_ahead`); 0 for keys that know nothing of what follows.
         copies: Whether the last retrieval layer hands on the tokens that it looks at as they are (`attention.attention`).
         chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
     """
