@@ -3,7 +3,7 @@
     python benchmarks/twins.py --data novels/train --valid novels/valid --steps 300 --out runs/twins
 
 The dense twin has one feed-forward per layer, as wide as the experts that a token passes through, so both do the same work per
-token. Running text only, every position scored, rows of 512 tokens, 8,192 tokens a step, rates decaying to zero at the end.
+token. Running text only, every position scored, rows of 512 tokens, 4,096 tokens a step, rates decaying to zero at the end.
 """
 
 from __future__ import annotations

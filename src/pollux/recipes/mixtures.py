@@ -20,7 +20,7 @@ _QUESTION = 28
 
 # How often each source is drawn.
 WEIGHTS = {
-    "facts": 3.5, "mixed facts": 1.5, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
+    "facts": 2.5, "mixed facts": 3, "sparse facts": 1.5, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
     "reading": 0.8, "cloze": 0.3, "prose": 0.5, "code": 0.15,
 }  # fmt: skip
 # The share of positions that carry loss, and of the facts that could be asked for how many are at least.
