@@ -17,7 +17,7 @@ TOKENS = np.full((2, LENGTH), SPECIAL + 3)
 TOKENS[0, [0, 6, 7, 15]] = 0
 SEGMENT = np.zeros((2, LENGTH), int)
 SEGMENT[0, 12:18], SEGMENT[0, 18:] = 1, -1
-INDEX = np.arange(LENGTH)[None] + np.array([[0], [100]])
+INDEX = np.arange(LENGTH)[None] + np.array([[0], [10_000_000]])
 
 
 def stands_with(b, t, s):
@@ -40,7 +40,8 @@ def test_a_key_holds_what_follows_it_in_its_stretch(span):
     sight = Sight(jnp.asarray(INDEX), stretches(jnp.asarray(TOKENS), Sight(jnp.asarray(INDEX), jnp.asarray(SEGMENT))))
     found = look_ahead(jnp.asarray(columns), sight, temperature, span, 10_000.0)
     q, k, v = (x.reshape(2, LENGTH, kv * HEADS, -1) for x in np.split(columns, 3, axis=-1))
-    q, k = (np.asarray(rotary(rms_norm(jnp.asarray(x)), sight.index, 10_000.0)) for x in (q, k))
+    near = sight.index - sight.index[:, :1]
+    q, k = (np.asarray(rotary(rms_norm(jnp.asarray(x)), near, 10_000.0)) for x in (q, k))
     truth = np.zeros((2, LENGTH, kv * HEADS, size // HEADS), np.float32)
     for b, t, h in np.ndindex(2, LENGTH, kv * HEADS):
         near = [s for s in range(t, min(t + span, LENGTH)) if stands_with(b, t, s)]

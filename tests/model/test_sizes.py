@@ -52,7 +52,7 @@ def test_a_layer_that_cannot_be_is_refused(wrong):
         LayerSpec(**wrong)
 
 
-@pytest.mark.parametrize("ahead", [3, -4, 128])
-def test_how_far_keys_look_ahead_is_a_power_of_two_within_the_window(ahead):
+@pytest.mark.parametrize("wrong", [{"ahead": -4}, {"ahead": 128}, {"head_dim": 34}])
+def test_keys_that_cannot_look_ahead_are_refused(wrong):
     with pytest.raises(ValueError, match="ahead"):
-        replace(family()["tiny"], ahead=ahead)
+        replace(family()["tiny"], **wrong)

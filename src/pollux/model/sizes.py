@@ -52,8 +52,8 @@ class ModelConfig:
         reading_window: While a long input is read, a retrieval layer's tokens look back over the last this many tokens (and at
             most twice as many); a question's and an answer's tokens look over everything.
         addresses: Periods of the code by which every token knows its place in the stream (`layers.address`); 0 leaves it out.
-        ahead: Tokens (a power of two) that the keys of retrieval layers look ahead, and must therefore be behind a query before it
-            sees them (`ahead.look_ahead`); 0 for keys that know nothing of what follows.
+        ahead: Tokens that the keys of retrieval layers look at, their own and those that follow, which must all be past before a
+            query sees such a key (`ahead.look_ahead`); 0 for keys that know nothing of what follows.
         copies: Whether the last retrieval layer hands on the tokens that it looks at as they are (`attention.attention`).
         chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
     """
@@ -77,8 +77,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
             raise ValueError(f"heads must be a multiple of kv_heads, got {self.heads} and {self.kv_heads}")
-        if self.ahead & (self.ahead - 1) or not 0 <= self.ahead <= self.reading_window:
-            raise ValueError(f"ahead must be 0 or a power of two within the reading window, got {self.ahead}")
+        if not 0 <= self.ahead <= self.reading_window:
+            raise ValueError(f"ahead must lie within the reading window of {self.reading_window}, got {self.ahead}")
+        if self.ahead and self.head_dim % 4:
+            raise ValueError(f"keys that look ahead need a head_dim that is a multiple of 4, got {self.head_dim}")
 
 
 def pattern(count: int, local: LayerSpec, *, every: int = 2) -> tuple[LayerSpec, ...]:
