@@ -80,14 +80,14 @@ def test_an_article_may_stand_before_a_profession_or_a_species():
 
 
 def test_phrasings_are_well_formed():
-    assert len(PHRASINGS) >= 260
+    assert len(PHRASINGS) >= 1000
     assert len({p["id"] for p in PHRASINGS}) == len(PHRASINGS)
     statements = [s for p in PHRASINGS for s in p["statements"]]
     assert len(set(statements)) == len(statements)
     assert sum(p.get("public", False) for p in PHRASINGS) == 3
     for p in PHRASINGS:
         assert set(p["subject"]) <= set(SUBJECTS) and set(p["value"]) <= set(VALUES), p["id"]
-        assert len(p["statements"]) == len(p["questions"]) == 3 or p.get("public"), p["id"]
+        assert 1 <= len(p["statements"]) <= 3 and 1 <= len(p["questions"]) <= 3, p["id"]
         related = ["attribute"] if "{attribute}" in p["statements"][0] else []
         for part, slots in (("statements", ["subject", "value"]), ("questions", ["subject"])):
             for wording in p[part]:
