@@ -164,6 +164,10 @@ class TestAsk:
         assert is_error(pollux("ask", "note.txt", "Who?", "--model", model, "--context", "none.ctx"), 1, "no saved context")
         assert is_error(pollux("ask", "Who?", "--top-p", "3", "--model", model), 1, "top-p")
         assert is_error(pollux("ask", "Who?", "--save", "note.txt/x.ctx", "--model", model), 1, "note.txt")
+        precious = tmp_path / "precious.txt"
+        precious.write_text("kept")
+        assert is_error(pollux("ask", "Who?", "--save", precious, "--model", model), 1, "precious.txt holds something else")
+        assert precious.read_text() == "kept"
         cut = tmp_path / "cut.safetensors"
         cut.write_bytes(model.read_bytes()[:-100])
         assert is_error(pollux("ask", "Who?", "--model", cut), 1, "cut.safetensors")

@@ -146,6 +146,7 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     session = Session(engine, context, reopened, len(context) - reopened, time.monotonic() - start)
     if args.save:
         context.save(args.save)
+        print(f"saved to {args.save} ({args.save.stat().st_size / 2**20:,.1f} MiB)", file=sys.stderr)
     return session
 
 

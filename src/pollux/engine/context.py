@@ -157,9 +157,20 @@ class ReadContext:
 
 
 def check_target(path: Path) -> None:
-    """Refuse what no file can be put in the place of. Raises ContextError."""
+    """Refuse what no file can be put in the place of, and a file that holds anything but a saved context. Raises ContextError."""
     if not path.name or (path.exists() and not path.is_file()):
         raise ContextError(f"{path} is not a file that a context can be saved to", "name a file, such as book.pollux")
+    if path.exists() and path.stat().st_size and not _is_context(path):
+        raise ContextError(f"{path} holds something else, which saving would destroy", "name another file, such as book.pollux")
+
+
+def _is_context(path: Path) -> bool:
+    """Whether a file says that it is a saved context; it may be damaged, or of another version."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return {"about", "checks"} <= (file.metadata() or {}).keys()
+    except (SafetensorError, OSError):
+        return False
 
 
 def _describe(segment: Text) -> dict:
