@@ -5,6 +5,11 @@ import sys
 import tempfile
 
 import pytest
+from hypothesis import settings
+
+# a slow moment of the machine is no failure
+settings.register_profile("pollux", deadline=None)
+settings.load_profile("pollux")
 
 # Half of the time of a test run is LLVM's: without its costly passes steps compile in half of it and compute the same.
 FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
