@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pollux.kernels.attention import Sight
-from pollux.model.ahead import HEADS, look_ahead, settled, stretches
+from pollux.model.ahead import look_ahead, settled, stretches
 from pollux.model.layers import rms_norm, rotary
 from pollux.tokens.vocabulary import SPECIAL
 
@@ -34,19 +34,19 @@ def test_stretches_lie_between_tokens_of_the_template_and_ends_of_documents():
 
 @pytest.mark.parametrize("span", [1, 4, 16])
 def test_a_key_holds_what_follows_it_in_its_stretch(span):
-    kv, size = 2, 4
+    kv, heads, size = 2, 4, 8
     columns = RNG.normal(size=(2, LENGTH, kv, 3 * size)).astype(np.float32)
-    temperature = jnp.asarray(RNG.uniform(1, 2, kv * HEADS), jnp.float32)
+    temperature = jnp.asarray(RNG.uniform(1, 2, kv * heads), jnp.float32)
     sight = Sight(jnp.asarray(INDEX), stretches(jnp.asarray(TOKENS), Sight(jnp.asarray(INDEX), jnp.asarray(SEGMENT))))
     found = look_ahead(jnp.asarray(columns), sight, temperature, span, 10_000.0)
-    q, k, v = (x.reshape(2, LENGTH, kv * HEADS, -1) for x in np.split(columns, 3, axis=-1))
+    q, k, v = (x.reshape(2, LENGTH, kv * heads, -1) for x in np.split(columns, 3, axis=-1))
     near = sight.index - sight.index[:, :1]
     q, k = (np.asarray(rotary(rms_norm(jnp.asarray(x)), near, 10_000.0)) for x in (q, k))
-    truth = np.zeros((2, LENGTH, kv * HEADS, size // HEADS), np.float32)
-    for b, t, h in np.ndindex(2, LENGTH, kv * HEADS):
+    truth = np.zeros((2, LENGTH, kv * heads, size // heads), np.float32)
+    for b, t, h in np.ndindex(2, LENGTH, kv * heads):
         near = [s for s in range(t, min(t + span, LENGTH)) if stands_with(b, t, s)]
         if near:
-            score = temperature[h] * (k[b, near, h] @ q[b, t, h]) * (size // HEADS) ** -0.5
+            score = temperature[h] * (k[b, near, h] @ q[b, t, h]) * (size // heads) ** -0.5
             truth[b, t, h] = np.asarray(jax.nn.softmax(score)) @ v[b, near, h]
     truth = np.asarray(rms_norm(jnp.asarray(truth.reshape(2, LENGTH, kv, size))))
     np.testing.assert_allclose(found, truth, atol=0.05)  # products are bf16

@@ -39,11 +39,27 @@ def test_an_answer_points_at_its_words_in_the_evidence():
     text = "Gate 41. The porter left 4071 men behind, or 4071."
     where = text.rindex("4071")
     pairs, lesson = copied(Example(text, (Question("How many?", "4071", (where, where + 4)),)))
-    assert pairs == [(c, c) for c in " 4071"] and lesson.ids[-1] == END and lesson.source[-1] == -1
+    assert pairs == [(c, c) for c in "4071"] and lesson.ids[-1] == END and lesson.source[-1] == -1
     at = lesson.source >= 0
-    assert (lesson.passage[at] == lesson.source[at][[1, -1]]).all() and (lesson.passage[~at] == -1).all()
+    assert (lesson.passage[at] == lesson.source[at][[0, -1]]).all() and (lesson.passage[~at] == -1).all()
     inside = template.documents(V, template.reading(Example(text, ())))
-    assert inside.start[lesson.source[lesson.source >= 0]].tolist() == list(range(where - 1, where + 4))
+    assert inside.start[lesson.source[lesson.source >= 0]].tolist() == list(range(where, where + 4))
+
+
+def test_an_answer_repeats_the_very_tokens_that_stand_in_the_evidence():
+    """Behind a quotation mark a word is other tokens than behind a space: here three, and not one."""
+    text = 'The word was "midnight", or so he said.'
+    pairs, lesson = copied(Example(text, (Question("Which word?", "midnight", (0, len(text))),)))
+    assert V.decode(lesson.ids[lesson.answer]) == "midnight"
+    assert [a for a, _ in pairs] == [b for _, b in pairs] == [V.decode([i]) for i in V.encode("midnight")]
+    assert len(pairs) == 3 and V.encode(" midnight").size == 1
+
+
+def test_an_answer_whose_tokens_hold_more_is_spelled():
+    """The bracket and the quotation mark are one token, of which the answer is a part."""
+    text = "At night it is set['30"
+    pairs, lesson = copied(Example(text, (Question("To what?", "'30", (0, len(text))),)))
+    assert V.decode(lesson.ids[lesson.answer]) == " '30" and pairs == [(" '", "['"), ("3", "3"), ("0", "0")]
 
 
 def test_an_answer_in_other_case_or_another_file_is_found_and_one_inside_a_word_is_not():
@@ -79,7 +95,7 @@ def test_places_lead_back_to_the_context():
 
 
 def test_serving_asks_as_training_does():
-    """A question and an answer, one by one, are the tail of the example."""
+    """A question and an answer, one by one, are the tail of the example, where the answer stands behind a space."""
     stream = template.example(V, EXAMPLE)
     turns = [part for q in ASKED for part in (template.question(V, q.text), template.answer(V, q.answer))]
     tail = np.concatenate(turns)

@@ -1,10 +1,10 @@
 """Keys that look ahead: what follows a token, for the keys of retrieval layers.
 
 A value that stands before the words which say whose it is ("40917 opens the safe of …") could otherwise not be found by them. So
-every token attends, with heads of its own, to itself and the ``span`` - 1 tokens behind it, and what they say of themselves is half
+every token attends, with heads of its own, to itself and the ``span`` - 1 tokens behind it, and what they say of themselves is part
 of its key. Only the keys know the future, never the residual stream; and a key may be seen only once all that it looks at is past.
 
-Axis letters: B batch, S tokens, K key-value heads, D head size.
+Axis letters: B batch, S tokens, K key-value heads, A what follows (`sizes.ModelConfig.follows`).
 """
 
 from __future__ import annotations
@@ -16,29 +16,27 @@ from pollux.kernels.attention import Sight, banded, fold_keys, fold_queries, unf
 from pollux.model.layers import rms_norm, rotary
 from pollux.tokens.vocabulary import SPECIAL
 
-# Heads per key-value head, which share its D numbers: one for the subject, say, and one for what is told of it.
-HEADS = 2
 
-
-def look_ahead(columns_BSK3D: jax.Array, sight: Sight, temperature: jax.Array, span: int, rotary_base: float) -> jax.Array:
-    """RMS-normalised, float32 [B, S, K, D]: softmax attention of each token over itself and the ``span`` - 1 tokens behind it.
+def look_ahead(columns_BSK3A: jax.Array, sight: Sight, temperature: jax.Array, span: int, rotary_base: float) -> jax.Array:
+    """RMS-normalised, float32 [B, S, K, A]: softmax attention of each token over itself and the ``span`` - 1 tokens behind it.
 
     It is the local attention of a text read backwards.
 
     Args:
-        columns_BSK3D: Query, key and value of each token, side by side.
+        columns_BSK3A: Query, key and value of each token, side by side.
         sight: Their index, and the stretch (`stretches`) that each stands in: none sees beyond its own.
-        temperature: [K * HEADS].
+        temperature: One per head that looks ahead, of which each key-value head has several: one for the subject, say, and one for
+            what is told of it.
     """
-    batch, length, kv, _ = columns_BSK3D.shape
-    split = lambda x: x.reshape(batch, length, kv * HEADS, -1)  # noqa: E731
-    q, k, v = (split(x) for x in jnp.split(columns_BSK3D, 3, axis=-1))
+    batch, length, kv, _ = columns_BSK3A.shape
+    split = lambda x: x.reshape(batch, length, temperature.size, -1)  # noqa: E731
+    q, k, v = (split(x) for x in jnp.split(columns_BSK3A, 3, axis=-1))
     near = sight.index - sight.index[:, -1:]
     k = rotary(rms_norm(k), near, rotary_base)
     q = rotary(rms_norm(q), near, rotary_base) * (temperature[:, None] * q.shape[-1] ** -0.5)
     whole = -length % span  # the banded form needs whole windows, and one of nothing before the first token, here the last
     query, key = (Sight(_backwards(-near, whole, n), _backwards(sight.segment, whole, n, -1)) for n in (0, span))
-    rows = fold_queries(_backwards(q, whole, 0), kv * HEADS)
+    rows = fold_queries(_backwards(q, whole, 0), temperature.size)
     part = banded(rows, *(fold_keys(_backwards(x, whole, span)) for x in (k, v)), query, key, span)
     out = unfold_queries(part.out, batch, length + whole)[:, ::-1][:, whole:]
     return rms_norm(out.reshape(batch, length, kv, -1))

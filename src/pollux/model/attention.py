@@ -124,11 +124,11 @@ def _kept(columns: dict, config: ModelConfig) -> tuple[jax.Array, ...]:
     """Of new tokens: key, value and ahead, as in `Past`."""
     split = lambda x, size: x.reshape(*x.shape[:2], config.kv_heads, size)  # noqa: E731
     key, value = (split(columns[name], config.head_dim) for name in ("key", "value"))
-    return rms_norm(key), value, split(columns["ahead"], 3 * config.head_dim) if "ahead" in columns else value[..., :0]
+    return rms_norm(key), value, split(columns["ahead"], 3 * config.follows) if "ahead" in columns else value[..., :0]
 
 
 def _with_what_follows(past: Past, sight: Sight, temperature: jax.Array, config: ModelConfig) -> tuple[jax.Array, Sight]:
-    """Keys [B, S, K, 2D] that hold what follows them, and from where on they are seen."""
+    """Keys [B, S, K, D + A] that hold what follows them, and from where on they are seen."""
     stretch = stretches(past.token, sight)
     follows = look_ahead(past.ahead, Sight(sight.index, stretch), temperature, config.ahead, config.rotary_base)
     key = jnp.concatenate([past.key, follows.astype(past.key.dtype)], axis=-1)

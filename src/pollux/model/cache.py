@@ -1,6 +1,7 @@
 """What layers remember of the tokens before: `Past` of those just before, `Context` of everything that was read.
 
-Axis letters: B batch, P past tokens, S context tokens, W model width, K key-value heads, D head size.
+Axis letters: B batch, P past tokens, S context tokens, W model width, K key-value heads, D head size, A what follows a
+token (`sizes.ModelConfig.follows`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Past(NamedTuple):
     """What a layer keeps of the tokens just before.
 
     key, value: [B, P, K, D]; keys are not yet rotated, and do not yet hold what follows them.
-    ahead: [B, P, K, 3D], query, key and value by which keys look ahead (`ahead.look_ahead`); D is 0 where they do not.
+    ahead: [B, P, K, 3A], query, key and value by which keys look ahead (`ahead.look_ahead`); A is 0 where they do not.
     token, index: int32 [B, P], the tokens and their places in the stream; index -1 where the past is empty.
     conv: [B, taps - 1, W], the last inputs of the convolution.
     """
@@ -34,7 +35,7 @@ class Past(NamedTuple):
 class Context(NamedTuple):
     """Everything that was read, as a retrieval layer keeps it.
 
-    key: [K, S, D], [K, S, 2D] where keys look ahead; value: [K, S, D]; token: int32 [S]. The first ``length`` count.
+    key: [K, S, D], [K, S, D + A] where keys look ahead; value: [K, S, D]; token: int32 [S]. The first ``length`` count.
     """
 
     key: jax.Array
@@ -50,14 +51,14 @@ def looks_ahead(layer: LayerSpec, config: ModelConfig) -> bool:
 
 def key_size(layer: LayerSpec, config: ModelConfig) -> int:
     """Numbers per head of a key as queries meet it: the token's own, then those of what follows it."""
-    return config.head_dim * (2 if looks_ahead(layer, config) else 1)
+    return config.head_dim + (config.follows if looks_ahead(layer, config) else 0)
 
 
 def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int, xp=jnp) -> Past:
     """Room for ``length`` tokens, none of which is there. ``xp`` is jax.numpy, or numpy to have nothing compiled."""
     shape = (batch, length, config.kv_heads)
     blank = lambda size: xp.zeros((*shape, size), jnp.bfloat16)  # noqa: E731
-    ahead = blank(3 * config.head_dim if looks_ahead(layer, config) else 0)
+    ahead = blank(3 * config.follows if looks_ahead(layer, config) else 0)
     conv = xp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)
     token, index = xp.zeros(shape[:2], jnp.int32), xp.full(shape[:2], -1, jnp.int32)
     return Past(blank(config.head_dim), blank(config.head_dim), ahead, token, index, conv)

@@ -54,6 +54,7 @@ class ModelConfig:
         addresses: Periods of the code by which every token knows its place in the stream (`layers.address`); 0 leaves it out.
         ahead: Tokens that the keys of retrieval layers look at, their own and those that follow, which must all be past before a
             query sees such a key (`ahead.look_ahead`); 0 for keys that know nothing of what follows.
+        ahead_heads: Heads per key-value head by which keys look ahead, each of half the size of a head.
         copies: Whether the last retrieval layer hands on the tokens that it looks at as they are (`attention.attention`).
         chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
     """
@@ -68,11 +69,17 @@ class ModelConfig:
     conv: int = 4
     addresses: int = 0
     ahead: int = 0
+    ahead_heads: int = 2
     copies: bool = False
     rotary_base: float = 10_000.0
     reading_window: int = 1024
     chunk: int = 32
     selected: int = 32
+
+    @property
+    def follows(self) -> int:
+        """Numbers in a key that looks ahead, per key-value head, that hold what follows it."""
+        return self.ahead_heads * self.head_dim // 2
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
@@ -98,7 +105,7 @@ def family() -> dict[str, ModelConfig]:
     mixture = LayerSpec(hidden=128, experts=8, active=2, shared=1)
     large = {"vocab_size": 262_144, "reading_window": 4096, "chunk": 64, "addresses": 64, "ahead": 32}
     small = {"reading_window": 64, "chunk": 8, "addresses": 4, "ahead": 4, "copies": True}
-    medium = {"addresses": 32, "ahead": 32, "copies": True}
+    medium = {"addresses": 32, "ahead": 32, "ahead_heads": 4, "copies": True}
     wide = LayerSpec(window=1024)
     rows = [
         _config("tiny", 64, 2, 1, 32, 2, LayerSpec(window=16, hidden=64, experts=4), vocab_size=512, **small),

@@ -16,7 +16,6 @@ from pollux.base.mesh import constrain
 from pollux.base.weights import Tree, Weight
 from pollux.kernels.attention import Sight
 from pollux.kernels.products import linear
-from pollux.model.ahead import HEADS as AHEAD_HEADS
 from pollux.model.attention import Row, Seen, attention
 from pollux.model.cache import Context, Past, empty_past, key_size, looks_ahead
 from pollux.model.experts import Load, mixture
@@ -61,8 +60,8 @@ def _layer_rows(config: ModelConfig, layer: LayerSpec, *, copies: bool) -> Tree:
     if copies:
         attention["copy"] = Weight((width, config.heads), ("width", "heads"), scale=into)
     if looks_ahead(layer, config):
-        attention["ahead"] = Weight((width, 3 * kv), ("width", "kv_heads"), scale=into, matrix=True)
-        attention["ahead_temperature"] = Weight((config.kv_heads * AHEAD_HEADS,), (None,), "ones")
+        attention["ahead"] = Weight((width, 3 * config.kv_heads * config.follows), ("width", "kv_heads"), scale=into, matrix=True)
+        attention["ahead_temperature"] = Weight((config.kv_heads * config.ahead_heads,), (None,), "ones")
     return {"attention": attention, "feed_forward": _feed_forward_rows(width, depth, layer)}
 
 

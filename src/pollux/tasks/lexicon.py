@@ -11,7 +11,8 @@ hash folds case and drops number formatting: "heron" and "Project Heron" fall to
 How the strings are written, so that sentences can be built around them:
     - vessel, event and room begin with "the"; object is a bare noun phrase ("brass telescope"); other subjects are names;
     - profession and animal_species begin with a consonant sound, so "a" may stand before them;
-    - count is 2 or more, so a plural may follow it.
+    - count is 2 or more, so a plural may follow it;
+    - spot begins with a preposition ("behind the brass telescope").
 """
 
 from __future__ import annotations
@@ -232,6 +233,12 @@ _ONES = _spaces(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
 )
+_ORDINALS = _spaces(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth "
+    "seventeenth eighteenth nineteenth twentieth twenty-first twenty-second twenty-third twenty-fourth twenty-fifth twenty-sixth "
+    "twenty-seventh twenty-eighth"
+)
+_PREPOSITIONS = _commas("behind, under, beneath, beside, inside, on top of, next to, in, above, below, close to, in front of")
 _TENS = _spaces("twenty thirty forty fifty sixty seventy eighty ninety")
 
 
@@ -386,7 +393,16 @@ def _phrase(rng: Random, split: str) -> str:
     return f"{_word('adjective', rng, split)} {_word('noun', rng, split)}"
 
 
+def _spot(rng: Random, split: str) -> str:
+    which = f"{_word('adjective', rng, split)} " if rng.random() < 0.4 else ""
+    return f"{rng.choice(_PREPOSITIONS)} the {which}{_word('object', rng, split)}"
+
+
 def _date(rng: Random, split: str) -> str:
+    if rng.random() < 0.1:  # without a year
+        month, day = _own(lambda: (rng.randint(1, 12), rng.randint(1, 28)), str, split)
+        name = _MONTHS[month - 1]
+        return rng.choice((f"{day} {name}", f"{name} {day}", f"the {_ORDINALS[day - 1]} of {name}"))
     year, month, day = _own(lambda: (rng.randint(1700, 2060), rng.randint(1, 12), rng.randint(1, 28)), str, split)
     name = _MONTHS[month - 1]
     return rng.choice(
@@ -397,6 +413,7 @@ def _date(rng: Random, split: str) -> str:
             f"{year}-{month:02d}-{day:02d}",
             f"{day:02d}.{month:02d}.{year}",
             f"{day:02d}/{month:02d}/{year}",
+            f"the {_ORDINALS[day - 1]} of {name}, {year}",
         )
     )
 
@@ -457,6 +474,7 @@ VALUES: dict[str, Draw] = {
     "phrase": _phrase,
     "person": _person,
     "place": _place,
+    "spot": _spot,
     "date": _date,
     "time": _time,
     "price": _price,
@@ -489,6 +507,8 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "place": _commas("""current location, next destination, place of registration, mailing address, winter base, last
         known
         location, place of origin"""),
+    "spot": _commas("""hiding place, usual place, last known position, appointed place, storage place, resting place, place of
+        safekeeping"""),
     "date": _commas("""registration date, inspection date, renewal date, hearing date, review date, insurance expiry date,
         date of first mention"""),
     "time": _commas("check-in time, appointment time, briefing time, delivery slot, inspection time, collection time"),

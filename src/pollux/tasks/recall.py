@@ -24,9 +24,9 @@ from pollux.tasks.task import Example, Question, exact
 # How a fact that names no attribute is asked for, where its statement was improvised.
 _PLAIN = ("What about {subject}?", "What goes with {subject}?", "{subject}?", "What is said of {subject}?", "Find {subject}.")
 # Kinds of value that are known for what they are without a sentence to say so.
-_TELLING = ("number", "code", "hex", "date", "time", "price", "distance", "person", "place")
+_TELLING = ("number", "code", "hex", "date", "time", "price", "distance", "person", "place", "spot")
 # Kinds that no word can stand for, and kinds that are written as names.
-_FIGURES = ("number", "code", "hex", "date", "time", "price", "distance", "year", "count")
+_WORDLESS = ("number", "code", "hex", "date", "time", "price", "distance", "year", "count", "spot")
 _NAMES = ("person", "place")
 # From a kind that `lexicon` knows to a name or value.
 Draw = Callable[[str], str]
@@ -176,7 +176,7 @@ class Recall:
         if not self.borrowed or rng.random() >= self.borrowed:
             return own
         words = [word for word in _long_words(self.documents, rng) if lexicon.split_of(word) == self.split]
-        may = lambda kind: words and kind not in _FIGURES and rng.random() < 0.5  # noqa: E731
+        may = lambda kind: words and kind not in _WORDLESS and rng.random() < 0.5  # noqa: E731
         return lambda kind: _run(words, kind in _NAMES, rng) if may(kind) else own(kind)
 
     def _ask(self, fact: Fact, evidence: tuple[int, int], order: str, rng: Random) -> Question:

@@ -2,10 +2,14 @@
 
     <document> path \\n text … <page> 2 \\n text … <user> question <model> answer <end> <user> …
 
-A question and an answer begin with a space, so that a name in them is the same token as in running text.
+A question and an answer begin with a space, so that a name in them is the same token as in running text. An answer that training
+copies from what was read is written in the very tokens that stand there (behind a quotation mark ``midnight`` is other tokens than
+behind a space): to repeat it is then to copy it, and no spelling has to be known.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -91,14 +95,13 @@ def example(vocabulary: Vocabulary, item: Example) -> Lesson:
     for asked in item.questions:
         ids = question(vocabulary, asked.text)
         if asked.evidence:
-            where = _places(item.context, asked.answer, *asked.evidence), asked.evidence, inside, starts
+            where = _Passage(asked.evidence, item.context, context.ids[inside], inside, starts)
         else:
             text = f" {asked.text.strip()}"
-            own_starts = vocabulary.encode_places(text)[1]
+            own_ids, own_starts, _ = vocabulary.encode_places(text)
             # 1: the token that opens a question
-            found = _places(text, asked.answer, 0, len(text))
-            where = found, (found, found + len(asked.answer)), at + 1 + np.arange(own_starts.size), own_starts
-        parts += [_unasked(ids), _reply(vocabulary, asked.answer, *where)]
+            where = _Passage((0, len(text)), text, own_ids, at + 1 + np.arange(own_ids.size), own_starts)
+        parts += [_unasked(ids), _reply(vocabulary, asked.answer, where)]
         at += ids.size + parts[-1].size
     return Lesson(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -124,19 +127,37 @@ def _places(text: str, answer: str, start: int, end: int) -> int:
     return -1
 
 
-def _reply(vocabulary: Vocabulary, text: str, found: int, within: tuple[int, int], tokens, starts) -> Lesson:
-    """An answer, each token of it with the one that it repeats and the passage around that.
+class _Passage(NamedTuple):
+    """Where an answer is to be found: a range of characters of a text, and that text's tokens.
 
-    Args:
-        found: The character at which the answer stands in what was read, -1 where it does not stand there word for word.
-        within: The passage's range of characters.
-        tokens, starts: int32 [S], the tokens of what was read, and the character that each starts at.
+    ids, place, start: int32 [S], each token's id, its place in the stream and the character that it starts at.
     """
-    ids, _, ends = vocabulary.encode_places(f" {text.strip()}")
-    source, passage = np.full(ids.size + 1, -1, np.int32), np.full((ids.size + 1, 2), -1, np.int32)
+
+    within: tuple[int, int]
+    text: str
+    ids: np.ndarray
+    place: np.ndarray
+    start: np.ndarray
+
+    def token(self, character: int | np.ndarray) -> int | np.ndarray:
+        """The number of the token that holds a character."""
+        return np.searchsorted(self.start, character, side="right") - 1
+
+
+def _reply(vocabulary: Vocabulary, text: str, passage: _Passage) -> Lesson:
+    """An answer, each token of it with the one that it repeats and the passage around that."""
+    text = text.strip()
+    ids, _, ends = vocabulary.encode_places(f" {text}")
+    source, around = np.full(ids.size, -1, np.int32), np.array([-1, -1], np.int32)
+    found = _places(passage.text, text, *passage.within)
     if found >= 0:
-        token_at = lambda place: tokens[np.searchsorted(starts, place, side="right") - 1]  # noqa: E731
-        # by a token's last character, which, unlike its first, is never the space that a word may begin with
-        source[:-1] = token_at(found + ends - 2)
-        passage[:-1] = token_at(np.array(within) - [0, 1])
-    return Lesson(np.append(ids, np.int32(END)), np.ones(ids.size + 1, bool), source, passage)
+        first, last = passage.token(np.array([found, found + len(text) - 1]))
+        verbatim = passage.ids[first : last + 1]
+        if vocabulary.decode(verbatim).strip() == text:
+            ids, token = verbatim, np.arange(first, last + 1)
+        else:  # by a token's last character, which, unlike its first, is never the space that a word may begin with
+            token = passage.token(found + ends - 2)
+        source, around = passage.place[token], passage.place[passage.token(np.array(passage.within) - [0, 1])]
+    whole = ids.size + 1  # its end is copied from nowhere
+    passages = np.where(np.arange(whole)[:, None] < ids.size, around, -1).astype(np.int32)
+    return Lesson(np.append(ids, np.int32(END)), np.ones(whole, bool), np.append(source, np.int32(-1)), passages)
