@@ -120,6 +120,8 @@ class TestStart:
         assert is_error(pollux("ask"), 2, "no question")
         assert is_error(pollux("ask", "note.txt"), 2, "note.txt, is a file", "pollux ask --help")
         assert is_error(pollux("ask", "note.txt", " "), 2, "empty")
+        assert is_error(pollux("ask", "Who?"), 2, "nothing to read", "--context")
+        assert is_error(pollux("ask", "note.txt", "who", "rings", "it"), 2, "no file who", "in quotes")
         assert is_error(pollux("info", "--length", "long"), 2, "128k")
         assert is_error(pollux("train", "nothing", "--data", "."), 2, "laptop")
         assert is_error(pollux("train", "laptop", "--data", ".", "--mesh", "cores=2"), 2, "tensor")
@@ -131,7 +133,7 @@ class TestAsk:
         words = ("inner", "*.txt", "-", "missing.txt", "What is it?", "--json", "--model", model, *DRAW)
         status, out, err = pollux("ask", *words, stdin="Piped text about a bell.")
         told = json.loads(out)
-        assert status == 0 and err.startswith("error: there is no file missing.txt") and err.count("error:") == 1
+        assert status == 1 and err.startswith("error: there is no file missing.txt") and err.count("error:") == 1
         assert told["question"] == "What is it?" and told["answer"] and told["reason"] in ("end", "limit")
         assert told["tokens_read"] > 80 and told["tokens_reopened"] == 0 and told["seconds_answering"] > 0
         places = {"path", "line", "page", "start", "end", "snippet", "share"}
@@ -144,6 +146,12 @@ class TestAsk:
         assert status == 0 and answer and 1 <= len(places) <= 3
         assert all(line.startswith("  note.txt:") and " [chars " in line and line.endswith('"') for line in places)
         assert err.startswith("read ") and "tokens/s" in err and "answered in" in err and err.count("\n") == 1
+
+    def test_what_was_read_is_counted(self, pollux, model, tmp_path):
+        for name, content in {"a.txt": b"One bell.", "b.txt": b"Two bells.", "c.bin": bytes(range(256))}.items():
+            (tmp_path / name).write_bytes(content)
+        status, _, err = pollux("ask", "--model", model, tmp_path, *DRAW, "Who is it?")
+        assert status == 0 and "tokens of 2 files in" in err and ", 1 that hold no text passed over" in err
 
     def test_saved_context_is_reopened_and_added_to(self, pollux, model, tmp_path):
         saved, asked = tmp_path / "deep" / "c.ctx", ("-q", "Who?", "-q", "What\x1b[2J?", "--model", model, *DRAW)
@@ -162,15 +170,16 @@ class TestAsk:
         assert is_error(pollux("ask", "note.txt", "Who?", "--model", "no-such"), 1, "no model no-such")
         assert is_error(pollux("ask", "note.txt", "Who?", "--model", "note.txt"), 1, "note.txt is not a sound")
         assert is_error(pollux("ask", "note.txt", "Who?", "--model", model, "--context", "none.ctx"), 1, "no saved context")
-        assert is_error(pollux("ask", "Who?", "--top-p", "3", "--model", model), 1, "top-p")
-        assert is_error(pollux("ask", "Who?", "--save", "note.txt/x.ctx", "--model", model), 1, "note.txt")
+        assert is_error(pollux("ask", "note.txt", "Who?", "--top-p", "3", "--model", model), 1, "top-p")
+        assert is_error(pollux("ask", "note.txt", "Who?", "--save", "note.txt/x.ctx", "--model", model), 1, "note.txt")
         precious = tmp_path / "precious.txt"
         precious.write_text("kept")
-        assert is_error(pollux("ask", "Who?", "--save", precious, "--model", model), 1, "precious.txt holds something else")
+        saving = ("--save", precious, "--model", model)
+        assert is_error(pollux("ask", "note.txt", "Who?", *saving), 1, "precious.txt holds something else")
         assert precious.read_text() == "kept"
         cut = tmp_path / "cut.safetensors"
         cut.write_bytes(model.read_bytes()[:-100])
-        assert is_error(pollux("ask", "Who?", "--model", cut), 1, "cut.safetensors")
+        assert is_error(pollux("ask", "note.txt", "Who?", "--model", cut), 1, "cut.safetensors")
 
     def test_the_reader_of_the_output_goes_away(self, env, shelf, model):
         words = [sys.executable, "-m", "pollux", "ask", "note.txt", "Who?", "--model", str(model), *DRAW]

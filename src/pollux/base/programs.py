@@ -73,6 +73,7 @@ class Program:
             pass
         except Exception as error:
             log.info("a compiled program could not be used, and is made again: %r", error)
+        log.info("compiling %s", self._about)
         with _without_the_cache_of_jax():
             compiled = self._jitted.lower(*args).compile()
         try:

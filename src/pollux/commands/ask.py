@@ -9,17 +9,18 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pollux.base import models
-from pollux.commands.terminal import Parser, fail, printable, reading_bar, report, where
+from pollux.commands.terminal import Parser, fail, printable, reading_bar, report, tell_compiling, where
 
 if TYPE_CHECKING:
     from pollux.engine.context import ReadContext
     from pollux.engine.engine import Engine
     from pollux.engine.request import Answer, Event, Sampling
-    from pollux.media.segment import Document
+    from pollux.media.segment import Reading
 
 _ABOUT = """
 Read files, then answer. The last word is the question, unless -q gives questions; then every word is a file.
@@ -87,11 +88,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         sys.stdout.flush()
         print(f"{session.summary}; answered in {time.monotonic() - start:.1f} s", file=sys.stderr)
-    return 0
+    return int(session.failed)
 
 
 def _split(args: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """Files and questions; leaves with a usage error where there is no question."""
+    """Files and questions; leaves with a usage error where there is no question, or nothing to ask it about."""
     files, questions = list(args.words), list(args.question)
     if not questions and not files:
         args.parser.error("no question was given")
@@ -102,24 +103,48 @@ def _split(args: argparse.Namespace) -> tuple[list[str], list[str]]:
         questions = [last]
     if not all(question.strip() for question in questions):
         args.parser.error("a question is empty")
+    if not files and not args.context:
+        args.parser.error("there is nothing to read: name a file, a folder, - for standard input, or --context FILE")
+    if not args.question and (loose := _loose_words(files)):
+        args.parser.error(f"there is no file {loose[0]}; if it is part of the question, put the question in quotes")
     return files, questions
+
+
+def _loose_words(files: list[str]) -> list[str]:
+    """The words just before the last that look like no file and are none: a question without quotes ends in several."""
+    loose = list(takewhile(lambda word: word.isalpha() and not os.path.lexists(word), reversed(files)))
+    return loose[::-1]
 
 
 @dataclass
 class Session:
-    """A model and what it has read; how many tokens of that were reopened and how many read, and the seconds it took."""
+    """A model and what it has read.
+
+    Attributes:
+        files: What was read of them, and what not.
+        reopened, tokens: Tokens that were reopened, and that were read, in so many ``seconds``.
+    """
 
     engine: Engine
     context: ReadContext
+    files: Reading
     reopened: int
     tokens: int
     seconds: float
 
     @property
+    def failed(self) -> bool:
+        """Whether a file could not be read."""
+        return any(problem.severity == "error" for problem in self.files.problems)
+
+    @property
     def summary(self) -> str:
         reopened = f"reopened {self.reopened:,} tokens, " if self.reopened else ""
         rate = f" ({self.tokens / self.seconds:,.0f} tokens/s)" if self.tokens else ""
-        return f"{reopened}read {self.tokens:,} tokens in {self.seconds:.1f} s{rate}"
+        count, skipped = len(self.files.documents), self.files.skipped
+        files = f" of {count:,} files" if count > 1 else ""
+        others = f", {skipped:,} that hold no text passed over" if skipped else ""
+        return f"{reopened}read {self.tokens:,} tokens{files} in {self.seconds:.1f} s{rate}{others}"
 
 
 def open_session(args: argparse.Namespace, files: list[str], questions: Iterable[str] = ()) -> Session | None:
@@ -130,9 +155,10 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
 
         check_target(args.save)  # and so is a place that nothing can be saved to
         args.save.parent.mkdir(parents=True, exist_ok=True)
-    documents = _documents(files)
-    if files and not documents:
+    read = _read(files)
+    if files and not read.documents:
         return None
+    tell_compiling()
     import pollux
 
     engine = pollux.load(args.model)
@@ -142,24 +168,22 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     before = _reopen(args.context, engine)
     reopened = len(before) if before is not None else 0
     with reading_bar() as progress:
-        context = engine.read(documents, progress, before)
-    session = Session(engine, context, reopened, len(context) - reopened, time.monotonic() - start)
+        context = engine.read(list(read.documents), progress, before)
+    session = Session(engine, context, read, reopened, len(context) - reopened, time.monotonic() - start)
     if args.save:
         context.save(args.save)
         print(f"saved to {args.save} ({args.save.stat().st_size / 2**20:,.1f} MiB)", file=sys.stderr)
     return session
 
 
-def _documents(files: list[str]) -> list[Document]:
-    if not files:
-        return []
+def _read(files: list[str]) -> Reading:
     from pollux.media.decode import read
 
     found = read(files, stdin=sys.stdin.buffer.read() if "-" in files else None)
     report(found.problems)
-    if not found.documents:
+    if files and not found.documents:
         fail("nothing could be read")
-    return list(found.documents)
+    return found
 
 
 def _reopen(path: Path | None, engine: Engine) -> ReadContext | None:

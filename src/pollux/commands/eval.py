@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int | None:
 def _recall(args: argparse.Namespace, corpus: Corpus, tokens: int) -> Task:
     from pollux.tasks.recall import Recall
 
+    _warn_if_short(corpus, tokens, "passages come more than once in a context")
     size, facts = (round(tokens * _CHARACTERS),) * 2, (args.facts or (50 if tokens >= 65_536 else 10),) * 2
     # names and values of the held-out half of the lexicon, whichever the phrasings
     return Recall(corpus.prose, args.phrasings, "heldout", characters=size, facts=facts, questions=facts, seed=args.seed)
@@ -152,13 +153,18 @@ def _text(engine, corpus: Corpus) -> None:
           f"{found['bytes']:,} bytes, rows of 2,048 tokens)")  # fmt: skip
 
 
+def _warn_if_short(corpus: Corpus, tokens: int, else_: str) -> None:
+    held = sum(map(len, corpus.prose)) / _CHARACTERS
+    if held < tokens:
+        fail(f"the texts hold about {held:,.0f} tokens, {tokens:,} were asked for; {else_}", kind="warning")
+
+
 def _speed(engine, corpus: Corpus, tokens: int) -> None:
     """Reading texts of a length; a short one is read before, so that no compiling is timed."""
     from pollux.media.segment import Document, Text
 
+    _warn_if_short(corpus, tokens, "all of it is read")
     text = "\n\n".join(corpus.prose)
-    if len(text) < tokens * _CHARACTERS:
-        fail(f"the texts hold about {len(text) / _CHARACTERS:,.0f} tokens, {tokens:,} were asked for", kind="warning")
     engine.read([Document("warm", (Text("warm", text[:8000]),))])
     document = Document("speed", (Text("speed", text[: round(tokens * _CHARACTERS)]),))
     began = time.monotonic()

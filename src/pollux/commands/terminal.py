@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -65,6 +66,23 @@ def where(place: Place) -> str:
     line = f":{place.line}" if place.page is None and place.line else ""
     page = f" page {place.page}" + (f" line {place.line}" if place.line else "") if place.page is not None else ""
     return f'{printable(place.path)}{line}{page} [chars {place.start}-{place.end}]  "{printable(place.snippet)}"'
+
+
+def tell_compiling() -> None:
+    """Say so on a terminal, once, when a program is compiled: the first question on a machine waits for it."""
+    if sys.stderr.isatty():
+        log = logging.getLogger("pollux")
+        log.addHandler(_Compiling())
+        log.setLevel(logging.INFO)
+
+
+class _Compiling(logging.Handler):
+    told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.told and record.msg.startswith("compiling"):
+            self.told = True
+            print("compiling for this machine (once: the next start finds it ready) …", file=sys.stderr)
 
 
 @contextmanager

@@ -211,10 +211,19 @@ def _check_same(run: Run, note: dict, folder: Path) -> None:
     """A folder goes on with the run that it holds, or not at all."""
     ours = json.loads(json.dumps(_note(run)))
     if other := [name for name, value in note.items() if name in ours and ours[name] != value]:
+        there, here = _differing(note[other[0]], ours[other[0]])
         raise CheckpointError(
-            f"{folder} holds a run with another {other[0]} ({note[other[0]]}, this one has {ours[other[0]]})",
+            f"{folder} holds a run with another {other[0]} ({there}, this one has {here})",
             "train into another folder with --out, or with the settings that it was begun with",
         )
+
+
+def _differing(there, here) -> tuple:
+    """Two values; of two dicts only what differs."""
+    if not isinstance(there, dict) or not isinstance(here, dict):
+        return there, here
+    names = [name for name in here | there if there.get(name) != here.get(name)]
+    return tuple({name: x[name] for name in names if name in x} for x in (there, here))
 
 
 def _note(run: Run) -> dict:
