@@ -8,11 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pollux.base.errors import ConfigError
 from pollux.engine.request import Answer, Evidence
+from pollux.eval.heatmap import _short, cells, draw
 from pollux.eval.report import rates, wilson
-from pollux.eval.run import run
+from pollux.eval.results import Kept
+from pollux.eval.run import Local, Outcome, measure
 from pollux.media.segment import Place
 from pollux.tasks.task import Example, Question, exact
+from pollux.tokens.vocabulary import shipped
 
 
 def test_wilson_against_published_values():
@@ -32,10 +36,16 @@ def test_wilson_holds_the_rate(n, data):
 class StubEngine:
     """Answers "red" always, and cites characters 0 to 3."""
 
+    vocabulary = shipped()
+
+    def __init__(self):
+        self.asked = 0
+
     def read(self, documents):
         return [0] * 7
 
     def answer(self, context, questions, sampling):
+        self.asked += len(questions)
         evidence = Evidence(Place("x", 1, None, 0, 3, "red"), 1.0)
         return [Answer("red", (1,), (evidence,), "end") for _ in questions]
 
@@ -55,8 +65,42 @@ class Colours:
         return exact(question, reply)
 
 
+def outcomes(count, path=None, engine=None):
+    kept = Kept(path, {"task": "colours"})
+    measure(Local(engine or StubEngine()), Colours(), count, kept)
+    return kept.all()
+
+
 def test_outcomes_are_scored_and_citations_counted_over_the_right_ones():
-    found = {row.name: row for row in rates(run(StubEngine(), Colours(), 8))}
+    found = {row.name: row for row in rates(outcomes(8))}
     assert (found["exact"].mean, found["exact"].n) == (0.5, 8)
     assert (found["cited"].mean, found["cited when right"].mean, found["cited when right"].n) == (0.25, 0.5, 4)
-    assert len(run(StubEngine(), Colours(), 3)) == 3
+    assert len(outcomes(3)) == 3
+
+
+def test_a_stopped_measurement_goes_on_where_it_was(tmp_path):
+    path, engine = tmp_path / "results.jsonl", StubEngine()
+    first = outcomes(3, path, engine)
+    with path.open("a") as file:
+        file.write('{"about": {"task": "col')  # the machine went down
+    assert outcomes(8, path, engine)[:3] == first and engine.asked == 8
+    assert outcomes(8, path, engine) == outcomes(8) and engine.asked == 8
+    other = Kept(path, {"task": "shapes"})
+    assert other.all() == [] and len(path.read_text().splitlines()) == 8
+    path.write_text("poem\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        Kept(path, {})
+
+
+def test_cells_hold_every_outcome_that_has_a_depth_once():
+    make = lambda asked, depth: Outcome("k", "q", "a", "r", {"exact": depth == 0.55}, asked, 9, depth)  # noqa: E731
+    found = [make(asked, depth) for asked in (10, 5) for depth in (0, 0.55, 1.0, None)]
+    table = cells(found, "exact", 4)
+    assert list(table) == [5, 10] and table[5] == table[10] == [[0], [], [1], [0]]
+
+
+def test_a_heat_map_is_drawn_where_there_are_depths(tmp_path):
+    found = [Outcome("k", "q", "a", "r", {"exact": 1.0}, asked, 9, 0.3) for asked in (8192, 1_000_000)]
+    assert draw(found, tmp_path / "map.png", "recall") and (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    assert not draw([], tmp_path / "none.png", "recall") and not (tmp_path / "none.png").exists()
+    assert [_short(n) for n in (8192, 131_072, 1 << 20, 1_000_000, 10_000_000, 500)] == ["8k", "128k", "1M", "1M", "10M", "500"]

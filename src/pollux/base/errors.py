@@ -48,5 +48,9 @@ class ContextError(PolluxError):
     """What was given does not fit the context, or a saved context is not usable."""
 
 
+class RemoteError(PolluxError):
+    """A model behind an HTTP API refuses, cannot be reached, or gives what cannot be understood."""
+
+
 class TrainingError(PolluxError):
     """A training run cannot start or go on."""

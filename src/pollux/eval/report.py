@@ -48,6 +48,20 @@ def rates(outcomes: Sequence[Outcome]) -> list[Rate]:
     return out + ([rate("cited when right", right)] if right else [])
 
 
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Markdown: a row per kind of question and length, its mean score with n and the interval."""
+    groups: dict[tuple[str, int], list[float]] = {}
+    for outcome in outcomes:
+        kind = "/".join(outcome.kind.split("/")[:2]) if outcome.kind.startswith("recall") else outcome.kind
+        groups.setdefault((kind, outcome.asked), []).append(outcome.scores["exact"])
+    rows = ["| task | tokens | score | 95% interval | n |", "| --- | --- | --- | --- | --- |"]
+    for (kind, asked), scores in groups.items():
+        row = rate(kind, scores)
+        length = f"{asked:,}" if asked else "their own"
+        rows.append(f"| {kind} | {length} | {row.mean:.1%} | {row.low:.1%} to {row.high:.1%} | {row.n} |")
+    return "\n".join(rows) + "\n"
+
+
 def by_kind(outcomes: Sequence[Outcome], part: int | None = None) -> dict[str, Rate]:
     """Exactness per kind of question, or per ``part`` of the kind's path, worst first."""
     kinds: dict[str, list[float]] = {}

@@ -1,16 +1,25 @@
-"""Tasks put to an engine: read each example's context, ask its questions, score replies and citations."""
+"""Tasks put to a subject, ours or a remote one: each example's questions asked, replies and citations scored.
+
+    task -> Example -> Subject.ask -> Reply -> Outcome
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from pollux.engine.engine import Engine
-from pollux.engine.request import Answer, Sampling
+from pollux.engine.request import Sampling
+from pollux.media.segment import Place
 from pollux.tasks.task import Example, Question, Task
 from pollux.tokens.template import reading
 
 Progress = Callable[[int, int], None]
+# Examples without a context that are asked together: their questions carry everything, and can share a batch.
+_BARE = 12
+# Tokens of a reply: at least so many, and twice what the answer has, so that a right one is never cut short.
+_LEAST = 64
 
 
 @dataclass(frozen=True)
@@ -18,9 +27,10 @@ class Outcome:
     """One question as it was answered.
 
     Attributes:
-        scores: By name, each in [0, 1]. ``cited`` is there where the task knows the place: 1 when the first passage given as
-            evidence overlaps it.
-        tokens: Length of the context. depth: where the evidence stands in it, 0 to 1.
+        scores: By name, each in [0, 1]. ``cited`` is there where the task knows the place and the subject names one: 1 when the
+            first passage given as evidence overlaps it.
+        asked: Length of the context as it was asked for, in tokens; 0 where the task's texts have lengths of their own.
+        tokens: Its length as the subject counts. depth: where the evidence stands in it, 0 to 1.
     """
 
     kind: str
@@ -28,62 +38,105 @@ class Outcome:
     answer: str
     reply: str
     scores: dict[str, float]
+    asked: int
     tokens: int
     depth: float | None
 
-    def row(self) -> dict:
-        return asdict(self)
+
+class Reply(NamedTuple):
+    """What a subject replies, and the first passage that it gives as evidence, if it gives any."""
+
+    text: str
+    place: Place | None = None
 
 
-def run(engine: Engine, task: Task, count: int, progress: Progress | None = None, *, limit: int = 64, extra=()) -> list[Outcome]:
-    """The first ``count`` questions of a task, example by example.
+class Subject(Protocol):
+    """Something that reads and answers. ``cites``: whether it says where its answers stand."""
+
+    cites: bool
+
+    def ask(self, examples: Sequence[Example]) -> tuple[int, list[Reply]]:
+        """Every question of examples that share a context, or have none: tokens of it, and the replies in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Local:
+    """Our own engine; greedy."""
+
+    engine: Engine
+    cites: bool = True
+
+    def ask(self, examples: Sequence[Example]) -> tuple[int, list[Reply]]:
+        context = self.engine.read(reading(examples[0]))
+        questions = [question for example in examples for question in example.questions]
+        longest = max(self.engine.vocabulary.encode(question.answer).size for question in questions)
+        answers = self.engine.answer(context, [q.text for q in questions], Sampling(limit=max(_LEAST, 2 * longest)))
+        return len(context), [Reply(a.text, a.evidence[0].place if a.evidence else None) for a in answers]
+
+
+class Keeper(Protocol):
+    """Where outcomes go (`results.Kept`)."""
+
+    outcomes: dict[int, tuple[Outcome, ...]]
+
+    def add(self, number: int, outcomes: Sequence[Outcome]) -> None: ...
+
+
+def measure(subject: Subject, task: Task, count: int, kept: Keeper, progress: Progress | None = None, *, asked=0, extra=()) -> None:
+    """Ask until there are ``count`` questions' outcomes, example by example; those that are kept already are not asked again.
 
     Args:
+        asked: The contexts' length in tokens, as the user put it.
         extra: Further scores as (name, function of question and reply).
     """
-    outcomes: list[Outcome] = []
-    for outcome in _outcomes(engine, task, Sampling(limit=limit), extra):
-        outcomes.append(outcome)
-        if progress:
-            progress(len(outcomes), count)
-        if len(outcomes) == count:
+    found = sum(map(len, kept.outcomes.values()))
+    if progress:
+        progress(min(found, count), count)
+    for group in _groups(task, kept.outcomes):
+        if found >= count:
             break
-    return outcomes
+        tokens, replies = subject.ask([example for _, example in group])
+        following = iter(replies)
+        for number, example in group:
+            pairs = [(question, next(following)) for question in example.questions]
+            kept.add(number, [_outcome(task, example, *pair, asked, tokens, extra, subject.cites) for pair in pairs])
+            found += len(pairs)
+        if progress:
+            progress(min(found, count), count)
 
 
-def _outcomes(engine: Engine, task: Task, sampling: Sampling, extra) -> Iterator[Outcome]:
-    for examples in _groups(task):
-        context = engine.read(reading(examples[0]))
-        asked = [(example, question) for example in examples for question in example.questions]
-        answers = engine.answer(context, [question.text for _, question in asked], sampling)
-        for (example, question), answer in zip(asked, answers, strict=True):
-            scores = {"exact": task.score(question, answer.text)}
-            scores |= {name: score(question, answer.text) for name, score in extra}
-            if question.evidence:
-                scores["cited"] = float(cited(question, answer))
-            depth = question.evidence[0] / len(example.context) if question.evidence else None
-            yield Outcome(question.kind, question.text, question.answer, answer.text, scores, len(context), depth)
+def _outcome(task: Task, example: Example, question: Question, reply: Reply, asked: int, tokens: int, extra, cites) -> Outcome:
+    scores = {"exact": task.score(question, reply.text)}
+    scores |= {name: score(question, reply.text) for name, score in extra}
+    depth = None
+    if question.evidence:
+        depth = question.evidence[0] / len(example.context)
+        scores |= {"cited": float(cited(question, reply.place))} if cites else {}
+    return Outcome(question.kind, question.text, question.answer, reply.text, scores, asked, tokens, depth)
 
 
-def _groups(task: Task) -> Iterator[list[Example]]:
-    """Examples one by one; those without a context, whose questions carry everything, by the dozen, as they can share a batch."""
-    bare: list[Example] = []
-    for i in range(len(task)):
-        example = task.example(i)
+def cited(question: Question, place: Place | None) -> bool:
+    """Whether a place overlaps the one that holds the answer."""
+    if place is None or question.evidence is None:
+        return False
+    start, end = question.evidence
+    return place.start < end and start < place.end
+
+
+def _groups(task: Task, done: Container[int]) -> Iterator[list[tuple[int, Example]]]:
+    """Examples with their numbers, less those done, one by one; those without a context by the dozen."""
+    bare: list[tuple[int, Example]] = []
+    for number in range(len(task)):
+        if number in done:
+            continue
+        example = task.example(number)
         if example.context:
-            yield [example]
+            yield [(number, example)]
         else:
-            bare.append(example)
-        if len(bare) == 12:
+            bare.append((number, example))
+        if len(bare) == _BARE:
             yield bare
             bare = []
     if bare:
         yield bare
-
-
-def cited(question: Question, answer: Answer) -> bool:
-    """Whether the first passage given as evidence overlaps the one that holds the answer."""
-    if not answer.evidence or not question.evidence:
-        return False
-    place, (start, end) = answer.evidence[0].place, question.evidence
-    return place.start < end and start < place.end

@@ -1,0 +1,150 @@
+"""What can be measured, by name: families of tasks and their variants, each made for a length of context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pollux.base.errors import ConfigError
+from pollux.data.source import Corpus
+from pollux.tasks.babilong import Babilong
+from pollux.tasks.cloze import Cloze
+from pollux.tasks.definitions import Definitions
+from pollux.tasks.graphwalks import Graphwalks
+from pollux.tasks.key_value import KeyValue
+from pollux.tasks.mrcr import Mrcr
+from pollux.tasks.needle import Needle
+from pollux.tasks.reading import Reading, f1
+from pollux.tasks.recall import Recall
+from pollux.tasks.ruler import NAMES, ruler
+from pollux.tasks.task import Task
+
+# Characters per token of English prose under the shipped vocabulary, for tasks that count characters.
+CHARACTERS = 3.7
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One measurement's settings.
+
+    Attributes:
+        tokens: Length of the contexts. count: tokens of a text.
+        depths: How many depths, from the beginning to the end of a context, evidence is set at.
+        needles: Needles that one question asks for. shared: needles of a context that are asked for one by one.
+        facts: Facts in a context of `recall`, None for 10, and 50 from 64k tokens on.
+    """
+
+    corpus: Corpus
+    tokens: int
+    count: Callable[[str], int]
+    seed: int = 1
+    depths: int = 10
+    needles: int = 1
+    shared: int = 1
+    facts: int | None = None
+    phrasings: str = "train"
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The depths, 0 to 1."""
+        return tuple(i / (self.depths - 1) for i in range(self.depths)) if self.depths > 1 else (0.5,)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tasks of one kind.
+
+    Attributes:
+        about: A line for the help.
+        make: From a variant's name and the settings to the task.
+        variants: Names; the first is taken where none is given, or all where ``all`` is set.
+        own_length: Whether its texts have lengths of their own.
+        extra: Further scores as (name, function of question and reply).
+    """
+
+    about: str
+    make: Callable[[str, Wanted], Task]
+    variants: tuple[str, ...] = ("",)
+    all: bool = False
+    own_length: bool = False
+    extra: tuple = field(default=())
+
+
+def _recall(variant: str, w: Wanted) -> Task:
+    size, facts = (round(w.tokens * CHARACTERS),) * 2, (w.facts or (50 if w.tokens >= 65_536 else 10),) * 2
+    # names and values of the held-out half of the lexicon, whichever the phrasings
+    return Recall(w.corpus.prose, w.phrasings, "heldout", characters=size, facts=facts, questions=facts, seed=w.seed)
+
+
+def _needle(variant: str, w: Wanted) -> Task:
+    several = {"needles": w.shared, "separate": True} if w.shared > 1 else {"needles": w.needles, "asked": w.needles}
+    return Needle(w.corpus.prose, w.tokens, w.count, variant, w.shares, **several, seed=w.seed)
+
+
+def _mrcr(variant: str, w: Wanted) -> Task:
+    form, needles = {"gemini": ("gemini", 2), "michelangelo": ("michelangelo", 8)}.get(variant) or ("public", int(variant))
+    return Mrcr(w.corpus.prose, w.tokens, w.count, form, needles, seed=w.seed)
+
+
+def _definitions(variant: str, w: Wanted) -> Task:
+    if not w.corpus.code:
+        raise ConfigError("there is no source code in the data", "name a folder with Python or JavaScript files: --data DIR")
+    return Definitions(w.corpus.code, characters=(w.tokens * 5 // 2,) * 2, questions=(4, 4), seed=w.seed)
+
+
+def _reading(variant: str, w: Wanted) -> Task:
+    if not w.corpus.pairs:
+        raise ConfigError("there are no question/answer pairs in the data", "name a folder with *.jsonl or *.jsonl.xz files")
+    return Reading(w.corpus.pairs, split="heldout", seed=w.seed)
+
+
+_F1 = (("f1", f1),)
+SUITE = {
+    "recall": Family("made-up facts hidden in the texts: exact answers, right citations", _recall),
+    "needle": Family("a magic number of a city: Gemini's wording, Kamradt's, LWM's", _needle, ("gemini", "kamradt", "lwm")),
+    "ruler": Family(
+        "RULER's 11 synthetic tasks", lambda v, w: ruler(v, w.corpus.prose, w.tokens, w.count, w.seed), NAMES, all=True
+    ),
+    "babilong": Family(
+        "BABILong: facts of bAbI's stories among sentences of the texts",
+        lambda v, w: Babilong(w.corpus.prose, w.tokens, w.count, v, seed=w.seed),
+        ("qa1", "qa2", "qa3", "qa4", "qa5"),
+        all=True,
+    ),
+    "mrcr": Family(
+        "multi-round coreference: which of several like requests",
+        _mrcr,
+        ("gemini", "michelangelo", "2", "4", "8"),
+    ),
+    "graphwalks": Family(
+        "a walk in a graph given as its edges",
+        lambda v, w: Graphwalks(w.tokens, w.count, v, seed=w.seed),
+        ("bfs", "parents"),
+    ),
+    "key_value": Family("a key's value in a JSON object", lambda v, w: KeyValue(w.tokens, w.count, depths=w.shares, seed=w.seed)),
+    "cloze": Family(
+        "the word missing from a sentence that follows twenty others",
+        lambda v, w: Cloze(w.corpus.prose, seed=w.seed),
+        own_length=True,
+        extra=_F1,
+    ),
+    "definitions": Family("which file and line defines a function or class, in source code", _definitions),
+    "reading": Family("extractive question/answer pairs, the held-out passages", _reading, own_length=True, extra=_F1),
+}
+
+
+def tasks(name: str, wanted: Wanted) -> dict[str, Task]:
+    """The tasks that ``FAMILY`` or ``FAMILY:VARIANT`` stands for, by their full names.
+
+    Raises:
+        ConfigError: there is no such task, or the data holds nothing for it.
+    """
+    family, _, variant = name.partition(":")
+    found = SUITE[family]
+    if variant and variant not in found.variants:
+        raise ConfigError(f"{family} has no variant {variant!r}", f"one of {', '.join(filter(None, found.variants)) or 'none'}")
+    variants = (variant,) if variant else found.variants if found.all else found.variants[:1]
+    try:
+        return {f"{family}:{v}" if v else family: found.make(v, wanted) for v in variants}
+    except ValueError as error:
+        raise ConfigError(str(error), f"see pollux eval --help; {family} was asked for at {wanted.tokens:,} tokens") from error

@@ -1,0 +1,126 @@
+"""Key-value retrieval: a JSON object of random keys and values, and the value of one of them.
+
+The task of "Lost in the Middle" (Liu et al. 2023, section 3; github.com/nelson-liu/lost-in-the-middle). HELMET's json_kv is
+made of the same data and scored by containment too; it states the task behind the object rather than before it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from random import Random
+
+from pollux.tasks.task import Example, Question
+
+_HEAD = "Extract the value corresponding to the specified key in the JSON object below.\n\nJSON data:\n"
+_QUESTION = 'Key: "{key}"\nCorresponding value:'
+_JOIN = ",\n "
+_SAMPLE = 64  # lines counted to tell how many will be needed
+_SURPLUS = 1.05  # share of the lines wanted that is drawn, so that a wrong estimate does not run short of them
+
+
+@dataclass(frozen=True)
+class KeyValue:
+    """One value asked for out of a JSON object whose keys and values are random UUIDs.
+
+    Attributes:
+        tokens: Length of the context, task statement and JSON object together, in tokens.
+        count: Tells how many tokens a text has.
+        depths: Where the asked pair stands, 0 for the first and 1 for the last, taken in turn; when empty, anywhere. The
+            original asks at 4 to 7 evenly spaced places.
+        size: How many examples there are.
+    """
+
+    tokens: int
+    count: Callable[[str], int]
+    depths: Sequence[float] = ()
+    seed: int = 0
+    size: int = 1_000_000
+
+    def __post_init__(self):
+        if not all(0 <= depth <= 1 for depth in self.depths):
+            raise ValueError(f"depths must lie between 0 (first pair) and 1 (last pair), got {list(self.depths)}")
+
+    def __len__(self) -> int:
+        return self.size
+
+    def example(self, i: int) -> Example:
+        """Example number ``i``.
+
+        Raises:
+            ValueError: when not even two pairs fit.
+        """
+        rng = Random(f"{self.seed}/{i}")
+        records = fill(_records(rng), self.tokens - self.count(_HEAD + "{}\n"), self.count, _JOIN)
+        if len(records) < 2:
+            raise ValueError(f"tokens={self.tokens} leaves no room for two pairs; pass at least {self.count(_HEAD) + 200}")
+        context = f"{_HEAD}{{{_JOIN.join(records)}}}\n"
+        depth = self.depths[i % len(self.depths)] if self.depths else rng.random()
+        place = round(depth * (len(records) - 1))
+        start = len(_HEAD) + 1 + place * (len(records[0]) + len(_JOIN))  # records are all of one length
+        key, value = records[place].replace('"', "").split(": ")
+        kind = f"key_value/json/{f'depth_{round(100 * depth)}' if self.depths else 'anywhere'}"
+        question = Question(_QUESTION.format(key=key), value, (start, start + len(records[place])), kind)
+        return Example(context, (question,))
+
+    def score(self, question: Question, reply: str) -> float:
+        """1.0 when the reply holds the value, in whatever case, else 0.0.
+
+        The rule is that of ``scripts/evaluate_kv_responses.py``. HELMET's ``substring_exact_match`` takes out punctuation,
+        and so the hyphens, on both sides first, which tells two replies apart only when one writes a UUID without them.
+        """
+        return float(question.answer.lower() in reply.lower())
+
+
+def _records(rng: Random) -> Iterator[str]:
+    """Pairs without end, no key twice."""
+    seen: set[str] = set()
+    while True:
+        key, value = _uuid(rng), _uuid(rng)
+        if key not in seen:
+            seen.add(key)
+            yield f'"{key}": "{value}"'
+
+
+def _uuid(rng: Random) -> str:
+    """A random UUID of version 4. The class of the standard library takes ten times as long."""
+    digits = f"{rng.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-{digits[20:]}"
+
+
+def fill(lines: Iterator[str], tokens: int, count: Callable[[str], int], join: str) -> list[str]:
+    """As many of the lines, from the first on, as fit into so many tokens once joined; fewer when there are no more.
+
+    The text is counted about once over: a sample tells how many lines to draw, and afterwards only those in doubt are
+    counted anew.
+    """
+    kept = list(islice(lines, _SAMPLE))
+    length = len(join.join(kept)) + len(join)
+    counted = count(join.join(kept))
+    if kept and counted < 1:
+        raise ValueError(f"count gives {counted} tokens for {length} characters; pass a function that counts a text's tokens")
+    wanted = _SURPLUS * tokens * length / max(counted, 1)
+    while length < wanted and (line := next(lines, None)) is not None:
+        kept.append(line)
+        length += len(line) + len(join)
+    return kept[: _fitting(kept, tokens, counted, count, join)]
+
+
+def _fitting(lines: list[str], tokens: int, counted: int, count: Callable[[str], int], join: str) -> int:
+    """How many lines fit, to the line."""
+    ends = list(accumulate(len(line) + len(join) for line in lines))
+    number = min(_SAMPLE, len(lines))
+    for _ in range(3):
+        better = bisect_right(ends, tokens * ends[number - 1] / counted) if number else 0
+        doubtful = count(join.join(lines[min(number, better) : max(number, better)]))
+        counted += doubtful if better > number else -doubtful
+        number = better
+    while number and counted > tokens:
+        number -= 1
+        counted -= count(lines[number] + join)
+    while number < len(lines) and counted + (more := count(lines[number] + join)) <= tokens:
+        number += 1
+        counted += more
+    return number

@@ -1,0 +1,261 @@
+"""Needles in a haystack: sentences set into long running text at chosen depths, and asked for afterwards.
+
+Three published forms. ``gemini``: text haystack of the Gemini 1.5 report (sections 5.2.1.2 and 12.16.6). ``kamradt``: the first
+such test (github.com/gkamradt/LLMTest_NeedleInAHaystack). ``lwm``: that of Large World Model (github.com/LargeWorldModel/LWM,
+scripts/eval_needle.py for one needle, eval_needle_multi.py for several).
+
+All place a needle as Kamradt's ``insert_needle`` does: a share of the way into the text, then back to behind the last full
+stop, at share 1 behind everything. Here the share is one of characters, where he takes tokens. Documents are other than the
+originals', so scores follow the same protocol but cannot be compared with published ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from pollux.tasks.task import Example, Question
+
+Range = tuple[int, int]
+
+NEEDLE = "\nThe special magic {city} number is: {number}\n"
+SANDWICH = "\nThe best thing to do in San Francisco is eat a sandwich and sit in Dolores Park on a sunny day.\n"
+SANDWICH_ANSWER = "eat a sandwich and sit in Dolores Park on a sunny day"
+SANDWICH_KEYS = ("sandwich", "Dolores Park", "sunny day")
+BUFFER = 200  # tokens that Kamradt and LWM leave free in a context for instructions, question and reply
+
+# What stands before and behind the haystack. A line break then a question make the prompt; with LWM it is a space.
+_FRAMES = {
+    "gemini": ("<context>\n", "\n</context>\n"),
+    "kamradt": (
+        "You are a helpful AI bot that answers questions for a user. Keep your response short and direct\n\nHuman: <context>\n",
+        "\n</context>\n",
+    ),
+    "lwm": ("You are a helpful assistant. USER: ", ""),
+}
+_FINDINGS = " Don't give information outside the document or repeat your findings"
+_SEPARATOR = "\n\n"  # between documents
+_SAMPLE = 20_000  # characters from which a token's usual length is guessed
+_PIECE = 200_000  # characters counted at a time, so that a tokenizer's memory stays small
+_REACH = 20_000  # characters searched back for a full stop
+_TRIES = 12  # corrections of a haystack's length; each leaves a third of the error or less
+
+_REAL = tuple(
+    """Abidjan|Accra|Addis Ababa|Adelaide|Algiers|Almaty|Amman|Amsterdam|Ankara|Antananarivo|Antwerp|Asheville|Astana|Athens|
+    Auckland|Austin|Baghdad|Baku|Baltimore|Bamako|Bangalore|Bangkok|Barcelona|Beijing|Beirut|Belgrade|Bergen|Berlin|Bogota|Bologna|
+    Bordeaux|Boston|Bratislava|Brisbane|Bristol|Brussels|Bucharest|Budapest|Buenos Aires|Cairo|Calgary|Cape Town|Caracas|
+    Casablanca|Chennai|Chicago|Cologne|Colombo|Copenhagen|Cordoba|Cusco|Dakar|Dallas|Damascus|Delhi|Denver|Detroit|Dhaka|Doha|
+    Dresden|Dubai|Dublin|Durban|Edinburgh|Florence|Geneva|Genoa|Glasgow|Hamburg|Hanoi|Harare|Havana|Helsinki|Ho Chi Minh City|
+    Hobart|Honolulu|Houston|Istanbul|Jakarta|Johannesburg|Kampala|Karachi|Kathmandu|Khartoum|Kigali|Kingston|Krakow|Kuala Lumpur|
+    Kyoto|La Paz|Lagos|Lahore|Leipzig|Lima|Lisbon|Liverpool|Ljubljana|London|Los Angeles|Lusaka|Lyon|Madrid|Manchester|Manila|
+    Maputo|Marseille|Medellin|Melbourne|Mexico City|Miami|Milan|Montevideo|Montreal|Moscow|Mumbai|Munich|Muscat|Nairobi|Naples|
+    Osaka|Oslo|Ottawa|Paris|Perth|Philadelphia|Phoenix|Port Louis|Porto|Prague|Quito|Rabat|Reykjavik|Riga|Rome|Rotterdam|
+    San Francisco|Santiago|Sao Paulo|Sarajevo|Seattle|Seoul|Seville|Shanghai|Singapore|Sofia|Stockholm|Sydney|Taipei|Tallinn|
+    Tashkent|Tbilisi|Thimphu|Tokyo|Toronto|Tunis|Turin|Ulaanbaatar|Utrecht|Valencia|Vancouver|Victoria|Vienna|Vilnius|Warsaw|
+    Wellington|Windhoek|Yangon|Yerevan|Zagreb|Zurich""".replace("\n    ", "").split("|")
+)
+_FIRST = """Bay Camp Cape Castle East Fort Glen Grand Great High Inner Isle Lake Little Long Lower Market Mount New North Old Outer
+    Point Port Royal South Stone Upper Villa West""".split()
+_SECOND = """Alderney Ambrose Arden Ashby Bellamy Bramley Calder Clement Corwen Dalton Dunmore Elmstead Fairfax Farrow Garnet Halden
+    Harlow Hartwell Inverley Kelso Langley Larkin Linden Marlow Merton Norwood Oakham Orford Penrose Quarry Radley Redfern Rowan
+    Selby Sheldon Tarbert Thornbury Verney Wexley Winslow Yardley""".split()
+CITIES = (*_REAL, *(f"{first} {second}" for first in _FIRST for second in _SECOND))
+
+
+@dataclass(frozen=True)
+class Needle:
+    """A number for a city (or what is best done in San Francisco), found in a long text.
+
+    Several needles in one question are the report's "100 needles in one turn" and LWM's "N needles, R retrieved". The report
+    does not print its question for these, so LWM's is asked, and its reply opened in the plural.
+
+    Attributes:
+        documents: Running text. They are joined from a random one on, in order, and over again where they are too short.
+        tokens: Length of the whole context. ``kamradt`` and ``lwm`` leave `BUFFER` of it free, as the originals do.
+        count: How many tokens a text has. Each stretch of the text is passed to it once, in pieces.
+        variant: ``"gemini"``, ``"kamradt"`` or ``"lwm"``.
+        depths: Where needles may stand, 0 the beginning and 1 the end. A single needle of example ``i`` takes number ``i``,
+            going round. Several are spread between the least and the greatest, at random but evenly; those of ``lwm`` take
+            different ones of these depths, as in the original, when there are enough.
+        needles: How many needles the context holds, each of a city of its own.
+        asked: How many of them one question asks for.
+        separate: Instead, a question for each needle; these stand at equal distances, from the least depth to the greatest.
+        size: How many examples there are.
+    """
+
+    documents: Sequence[str]
+    tokens: int
+    count: Callable[[str], int]
+    variant: str = "gemini"
+    depths: tuple[float, ...] = tuple(step / 9 for step in range(10))
+    needles: int = 1
+    asked: int = 1
+    separate: bool = False
+    seed: int = 0
+    size: int = 1_000_000
+
+    def __post_init__(self):
+        if self.variant not in _FRAMES:
+            raise ValueError(f"variant must be one of {', '.join(_FRAMES)}, got {self.variant!r}")
+        if not len(self.documents):
+            raise ValueError("no documents to hide needles in; pass at least one text")
+        if not self.depths or not all(0 <= depth <= 1 for depth in self.depths):
+            raise ValueError(f"depths must be one or more shares from 0 to 1, got {self.depths}; divide per cents by 100")
+        if not 1 <= self.needles <= len(CITIES):
+            raise ValueError(f"needles must be from 1 to {len(CITIES)}, a city for each, got {self.needles}")
+        if not 1 <= self.asked <= self.needles:
+            raise ValueError(f"asked must be from 1 to the {self.needles} needles there are, got {self.asked}")
+        if self.separate and self.asked != 1:
+            raise ValueError(f"separate questions ask for one needle each, got asked={self.asked}; leave one of the two out")
+        if self.variant == "kamradt" and self.needles != 1:
+            raise ValueError(f"Kamradt's needle is a single sentence, got needles={self.needles}; use gemini or lwm for several")
+
+    def __len__(self) -> int:
+        return self.size
+
+    def example(self, i: int) -> Example:
+        """Example number ``i``.
+
+        Raises:
+            ValueError: when the needles leave no room for other text, or the documents hold none.
+        """
+        rng = Random(f"{self.seed}/{i}")
+        cities = rng.sample(_REAL if self.needles <= len(_REAL) else CITIES, self.needles)
+        numbers = [str(number) for number in rng.sample(range(1_000_000, 10_000_000), self.needles)]
+        statements = [NEEDLE.format(city=city, number=number) for city, number in zip(cities, numbers, strict=True)]
+        if self.variant == "kamradt":
+            statements, numbers = [SANDWICH], [SANDWICH_ANSWER]
+        depths = self._depths(rng, i)
+        before, behind = _FRAMES[self.variant]
+        haystack = _haystack(self.documents, rng.randrange(len(self.documents)), self._room(statements), self.count)
+        context, ranges = _insert(haystack, statements, depths, before, behind)
+        groups = [(n,) for n in range(self.needles)] if self.separate else [tuple(rng.sample(range(self.needles), self.asked))]
+        questions = (self._question([cities[n] for n in g], [numbers[n] for n in g], ranges[g[0]]) for g in groups)
+        return Example(context, tuple(questions))
+
+    def _depths(self, rng: Random, i: int) -> list[float]:
+        """A depth for each needle."""
+        if self.needles == 1:
+            return [self.depths[i % len(self.depths)]]
+        low, high, count = min(self.depths), max(self.depths), self.needles
+        if self.separate:
+            return [low + (high - low) * n / (count - 1) for n in range(count)]
+        if self.variant == "lwm" and count <= len(self.depths):
+            return rng.sample(self.depths, count)
+        return [low + (high - low) * (n + rng.random()) / count for n in range(count)]
+
+    def _room(self, statements: Sequence[str]) -> int:
+        """Tokens that are left for the haystack."""
+        other = self.count("".join(_FRAMES["gemini"])) if self.variant == "gemini" else BUFFER
+        taken = other + sum(self.count(statement) for statement in statements)
+        if taken >= self.tokens:
+            raise ValueError(
+                f"{len(statements)} needles and what stands around them take {taken} tokens, got tokens={self.tokens}; "
+                "ask for a longer context or for fewer needles"
+            )
+        return self.tokens - taken
+
+    def _question(self, cities: Sequence[str], values: Sequence[str], evidence: Range) -> Question:
+        form = "separate" if self.separate else f"{self.asked}_of_{self.needles}" if self.needles > 1 else "single"
+        text = _wording(self.variant, cities, self.needles)
+        return Question(text, ", ".join(values), evidence, f"needle/{self.variant}/{form}")
+
+    def score(self, question: Question, reply: str) -> float:
+        """Share of what was asked for that the reply contains.
+
+        A single number in the reply is a pass (report, Figure 8; LWM, ``correct``); of several, the share found is the report's
+        recall (Figures 11 and 27) and the mean of LWM's list ``correct``. Kamradt has a GPT judge give 1 to 10 points, which is
+        not done here: the score is the share of `SANDWICH_KEYS` found, capitals aside.
+        """
+        keys = SANDWICH_KEYS if self.variant == "kamradt" else question.answer.split(", ")
+        return sum(key.casefold() in reply.casefold() for key in keys) / len(keys)
+
+
+def _wording(variant: str, cities: Sequence[str], needles: int) -> str:
+    """The question and what the original sets behind it, up to where the reply begins."""
+    if variant == "kamradt":  # his needlehaystack/providers/Anthropic_prompt.txt
+        question = "What is the best thing to do in San Francisco?"
+        return f"{question}{_FINDINGS}\n\nAssistant: Here is the most relevant sentence in the context:"
+    question = f"What is the special magic {cities[0]} number?"
+    if len(cities) > 1:
+        question = f"What are the special magic numbers for {', '.join(cities[:-1])}, and {cities[-1]}?"
+    if variant == "gemini":
+        opening = "Here is the magic number" if len(cities) == 1 else "Here are the magic numbers"
+        return f"{question}{_FINDINGS}\n\n{opening} from the context:"
+    if needles == 1:
+        return f"{question}{_FINDINGS}. Keep your response short and direct. ASSISTANT: "
+    if len(cities) == 1:
+        question = f"What is the special magic number for {cities[0]}?"
+    return f"{question} Don't give information outside the document. ASSISTANT: "
+
+
+def _haystack(documents: Sequence[str], start: int, tokens: int, count: Callable[[str], int]) -> str:
+    """As many tokens of text as asked for, or a few less. What is added or cut off is counted, never the whole again."""
+    sample = _gather(documents, start, _SAMPLE)
+    length = len(sample) / max(1, count(sample))  # characters of a token
+    text, end, have, tries = sample, 0, 0, 0
+    while (have > tokens and end) or (tries < _TRIES and tokens - have > tokens // 1000):
+        far = max(0, end + math.floor((tokens - have) * length))
+        if far >= len(text):
+            text = _gather(documents, start, far + _SAMPLE)
+        place = _word_end(text, far)
+        if have <= tokens and place <= end:  # not even one more word fits
+            break
+        changed = _counted(text[min(place, end) : max(place, end)], count)
+        have, end, tries = have + (changed if place > end else -changed), place, tries + 1
+        length = end / have if have > 0 and end else length
+    return text[:end].rstrip()
+
+
+def _gather(documents: Sequence[str], start: int, characters: int) -> str:
+    """So many characters of the documents from number ``start`` on; more characters only add to the end."""
+    parts, length = [], 0
+    for number in range(len(documents)):
+        document = documents[(start + number) % len(documents)]
+        if document and not document.isspace():
+            parts += (document[: characters - length], _SEPARATOR)
+            length += len(parts[-2]) + len(_SEPARATOR)
+        if length >= characters:
+            break
+    if not parts:
+        raise ValueError(f"all {len(documents)} documents are empty; pass at least one text")
+    return ("".join(parts) * math.ceil(characters / length))[:characters]
+
+
+def _counted(text: str, count: Callable[[str], int]) -> int:
+    """Tokens of a text of any length, counted in pieces."""
+    total, start = 0, 0
+    while start < len(text):
+        stop = _word_end(text, start + _PIECE) if start + _PIECE < len(text) else len(text)
+        total, start = total + count(text[start:stop]), stop
+    return total
+
+
+def _word_end(text: str, place: int) -> int:
+    """The last end of a word up to a place, or the place itself where there is none near it."""
+    near = max(0, place - 200)
+    end = max(text.rfind(" ", near, place + 1), text.rfind("\n", near, place + 1))
+    return end if end >= 0 else place
+
+
+def _insert(text: str, statements: Sequence[str], depths: Sequence[float], before: str, behind: str) -> tuple[str, list[Range]]:
+    """Text with statements set into it, and each statement's range of characters, its line breaks left out."""
+    places = sorted((_full_stop(text, depth), number) for number, depth in enumerate(depths))
+    parts, ranges, length, at = [before], [(0, 0)] * len(statements), len(before), 0
+    for place, number in places:
+        parts += (text[at:place], statements[number])
+        length, at = length + place - at + len(statements[number]), place
+        ranges[number] = (length - len(statements[number]) + 1, length - 1)
+    return "".join((*parts, text[at:], behind)), ranges
+
+
+def _full_stop(text: str, depth: float) -> int:
+    """The place behind the last full stop up to a depth; that of a line or word where the text goes on and on without one."""
+    if depth == 1:
+        return len(text)
+    place = int(len(text) * depth)
+    near = max(0, place - _REACH)
+    stop = text.rfind(".", near, place) + 1
+    return stop or (_word_end(text, place) if near else 0)
