@@ -6,19 +6,16 @@ made of the same data and scored by containment too; it states the task behind t
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice
 from random import Random
 
+from pollux.tasks.haystack import fill
 from pollux.tasks.task import Example, Question
 
 _HEAD = "Extract the value corresponding to the specified key in the JSON object below.\n\nJSON data:\n"
 _QUESTION = 'Key: "{key}"\nCorresponding value:'
 _JOIN = ",\n "
-_SAMPLE = 64  # lines counted to tell how many will be needed
-_SURPLUS = 1.05  # share of the lines wanted that is drawn, so that a wrong estimate does not run short of them
 
 
 @dataclass(frozen=True)
@@ -88,39 +85,3 @@ def _uuid(rng: Random) -> str:
     """A random UUID of version 4. The class of the standard library takes ten times as long."""
     digits = f"{rng.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-{digits[20:]}"
-
-
-def fill(lines: Iterator[str], tokens: int, count: Callable[[str], int], join: str) -> list[str]:
-    """As many of the lines, from the first on, as fit into so many tokens once joined; fewer when there are no more.
-
-    The text is counted about once over: a sample tells how many lines to draw, and afterwards only those in doubt are
-    counted anew.
-    """
-    kept = list(islice(lines, _SAMPLE))
-    length = len(join.join(kept)) + len(join)
-    counted = count(join.join(kept))
-    if kept and counted < 1:
-        raise ValueError(f"count gives {counted} tokens for {length} characters; pass a function that counts a text's tokens")
-    wanted = _SURPLUS * tokens * length / max(counted, 1)
-    while length < wanted and (line := next(lines, None)) is not None:
-        kept.append(line)
-        length += len(line) + len(join)
-    return kept[: _fitting(kept, tokens, counted, count, join)]
-
-
-def _fitting(lines: list[str], tokens: int, counted: int, count: Callable[[str], int], join: str) -> int:
-    """How many lines fit, to the line."""
-    ends = list(accumulate(len(line) + len(join) for line in lines))
-    number = min(_SAMPLE, len(lines))
-    for _ in range(3):
-        better = bisect_right(ends, tokens * ends[number - 1] / counted) if number else 0
-        doubtful = count(join.join(lines[min(number, better) : max(number, better)]))
-        counted += doubtful if better > number else -doubtful
-        number = better
-    while number and counted > tokens:
-        number -= 1
-        counted -= count(lines[number] + join)
-    while number < len(lines) and counted + (more := count(lines[number] + join)) <= tokens:
-        number += 1
-        counted += more
-    return number

@@ -11,11 +11,11 @@ originals', so scores follow the same protocol but cannot be compared with publi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from pollux.tasks.haystack import running_text, word_end
 from pollux.tasks.task import Example, Question
 
 Range = tuple[int, int]
@@ -36,11 +36,7 @@ _FRAMES = {
     "lwm": ("You are a helpful assistant. USER: ", ""),
 }
 _FINDINGS = " Don't give information outside the document or repeat your findings"
-_SEPARATOR = "\n\n"  # between documents
-_SAMPLE = 20_000  # characters from which a token's usual length is guessed
-_PIECE = 200_000  # characters counted at a time, so that a tokenizer's memory stays small
 _REACH = 20_000  # characters searched back for a full stop
-_TRIES = 12  # corrections of a haystack's length; each leaves a third of the error or less
 
 _REAL = tuple(
     """Abidjan|Accra|Addis Ababa|Adelaide|Algiers|Almaty|Amman|Amsterdam|Ankara|Antananarivo|Antwerp|Asheville|Astana|Athens|
@@ -129,7 +125,7 @@ class Needle:
             statements, numbers = [SANDWICH], [SANDWICH_ANSWER]
         depths = self._depths(rng, i)
         before, behind = _FRAMES[self.variant]
-        haystack = _haystack(self.documents, rng.randrange(len(self.documents)), self._room(statements), self.count)
+        haystack = running_text(self.documents, rng.randrange(len(self.documents)), self._room(statements), self.count)
         context, ranges = _insert(haystack, statements, depths, before, behind)
         groups = [(n,) for n in range(self.needles)] if self.separate else [tuple(rng.sample(range(self.needles), self.asked))]
         questions = (self._question([cities[n] for n in g], [numbers[n] for n in g], ranges[g[0]]) for g in groups)
@@ -191,55 +187,6 @@ def _wording(variant: str, cities: Sequence[str], needles: int) -> str:
     return f"{question} Don't give information outside the document. ASSISTANT: "
 
 
-def _haystack(documents: Sequence[str], start: int, tokens: int, count: Callable[[str], int]) -> str:
-    """As many tokens of text as asked for, or a few less. What is added or cut off is counted, never the whole again."""
-    sample = _gather(documents, start, _SAMPLE)
-    length = len(sample) / max(1, count(sample))  # characters of a token
-    text, end, have, tries = sample, 0, 0, 0
-    while (have > tokens and end) or (tries < _TRIES and tokens - have > tokens // 1000):
-        far = max(0, end + math.floor((tokens - have) * length))
-        if far >= len(text):
-            text = _gather(documents, start, far + _SAMPLE)
-        place = _word_end(text, far)
-        if have <= tokens and place <= end:  # not even one more word fits
-            break
-        changed = _counted(text[min(place, end) : max(place, end)], count)
-        have, end, tries = have + (changed if place > end else -changed), place, tries + 1
-        length = end / have if have > 0 and end else length
-    return text[:end].rstrip()
-
-
-def _gather(documents: Sequence[str], start: int, characters: int) -> str:
-    """So many characters of the documents from number ``start`` on; more characters only add to the end."""
-    parts, length = [], 0
-    for number in range(len(documents)):
-        document = documents[(start + number) % len(documents)]
-        if document and not document.isspace():
-            parts += (document[: characters - length], _SEPARATOR)
-            length += len(parts[-2]) + len(_SEPARATOR)
-        if length >= characters:
-            break
-    if not parts:
-        raise ValueError(f"all {len(documents)} documents are empty; pass at least one text")
-    return ("".join(parts) * math.ceil(characters / length))[:characters]
-
-
-def _counted(text: str, count: Callable[[str], int]) -> int:
-    """Tokens of a text of any length, counted in pieces."""
-    total, start = 0, 0
-    while start < len(text):
-        stop = _word_end(text, start + _PIECE) if start + _PIECE < len(text) else len(text)
-        total, start = total + count(text[start:stop]), stop
-    return total
-
-
-def _word_end(text: str, place: int) -> int:
-    """The last end of a word up to a place, or the place itself where there is none near it."""
-    near = max(0, place - 200)
-    end = max(text.rfind(" ", near, place + 1), text.rfind("\n", near, place + 1))
-    return end if end >= 0 else place
-
-
 def _insert(text: str, statements: Sequence[str], depths: Sequence[float], before: str, behind: str) -> tuple[str, list[Range]]:
     """Text with statements set into it, and each statement's range of characters, its line breaks left out."""
     places = sorted((_full_stop(text, depth), number) for number, depth in enumerate(depths))
@@ -258,4 +205,4 @@ def _full_stop(text: str, depth: float) -> int:
     place = int(len(text) * depth)
     near = max(0, place - _REACH)
     stop = text.rfind(".", near, place) + 1
-    return stop or (_word_end(text, place) if near else 0)
+    return stop or (word_end(text, place) if near else 0)

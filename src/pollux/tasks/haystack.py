@@ -1,0 +1,104 @@
+"""Haystacks sized in tokens: running text, or lines, of which as much is taken as fits.
+
+A tokenizer is slow and its memory large, so nothing here counts a whole text twice: a sample tells about how much is needed, and
+afterwards only what is in doubt is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, islice
+
+_SEPARATOR = "\n\n"  # between documents
+_GUESS = 20_000  # characters from which a token's usual length is guessed
+_PIECE = 200_000  # characters counted at a time, so that a tokenizer's memory stays small
+_TRIES = 12  # corrections of a haystack's length; each leaves a third of the error or less
+_LINES = 64  # lines counted to tell how many will be needed
+_SURPLUS = 1.05  # share of the lines wanted that is drawn, so that a wrong estimate does not run short of them
+
+
+def running_text(documents: Sequence[str], start: int, tokens: int, count: Callable[[str], int]) -> str:
+    """As many tokens of text as asked for, or a few less. What is added or cut off is counted, never the whole again."""
+    sample = _gather(documents, start, _GUESS)
+    length = len(sample) / max(1, count(sample))  # characters of a token
+    text, end, have, tries = sample, 0, 0, 0
+    while (have > tokens and end) or (tries < _TRIES and tokens - have > tokens // 1000):
+        far = max(0, end + math.floor((tokens - have) * length))
+        if far >= len(text):
+            text = _gather(documents, start, far + _GUESS)
+        place = word_end(text, far)
+        if have <= tokens and place <= end:  # not even one more word fits
+            break
+        changed = counted(text[min(place, end) : max(place, end)], count)
+        have, end, tries = have + (changed if place > end else -changed), place, tries + 1
+        length = end / have if have > 0 and end else length
+    return text[:end].rstrip()
+
+
+def _gather(documents: Sequence[str], start: int, characters: int) -> str:
+    """So many characters of the documents from number ``start`` on; more characters only add to the end."""
+    parts, length = [], 0
+    for number in range(len(documents)):
+        document = documents[(start + number) % len(documents)]
+        if document and not document.isspace():
+            parts += (document[: characters - length], _SEPARATOR)
+            length += len(parts[-2]) + len(_SEPARATOR)
+        if length >= characters:
+            break
+    if not parts:
+        raise ValueError(f"all {len(documents)} documents are empty; pass at least one text")
+    return ("".join(parts) * math.ceil(characters / length))[:characters]
+
+
+def counted(text: str, count: Callable[[str], int]) -> int:
+    """Tokens of a text of any length, counted in pieces."""
+    total, start = 0, 0
+    while start < len(text):
+        stop = word_end(text, start + _PIECE) if start + _PIECE < len(text) else len(text)
+        total, start = total + count(text[start:stop]), stop
+    return total
+
+
+def word_end(text: str, place: int) -> int:
+    """The last end of a word up to a place, or the place itself where there is none near it."""
+    near = max(0, place - 200)
+    end = max(text.rfind(" ", near, place + 1), text.rfind("\n", near, place + 1))
+    return end if end >= 0 else place
+
+
+def fill(lines: Iterator[str], tokens: int, count: Callable[[str], int], join: str) -> list[str]:
+    """As many of the lines, from the first on, as fit into so many tokens once joined; fewer when there are no more.
+
+    The text is counted about once over: a sample tells how many lines to draw, and afterwards only those in doubt are
+    counted anew.
+    """
+    kept = list(islice(lines, _LINES))
+    length = len(join.join(kept)) + len(join)
+    counted = count(join.join(kept))
+    if kept and counted < 1:
+        raise ValueError(f"count gives {counted} tokens for {length} characters; pass a function that counts a text's tokens")
+    wanted = _SURPLUS * tokens * length / max(counted, 1)
+    while length < wanted and (line := next(lines, None)) is not None:
+        kept.append(line)
+        length += len(line) + len(join)
+    return kept[: _fitting(kept, tokens, counted, count, join)]
+
+
+def _fitting(lines: list[str], tokens: int, counted: int, count: Callable[[str], int], join: str) -> int:
+    """How many lines fit, to the line."""
+    ends = list(accumulate(len(line) + len(join) for line in lines))
+    number = min(_LINES, len(lines))
+    for _ in range(3):
+        better = bisect_right(ends, tokens * ends[number - 1] / counted) if number else 0
+        doubtful = count(join.join(lines[min(number, better) : max(number, better)]))
+        counted += doubtful if better > number else -doubtful
+        number = better
+    while number and counted > tokens:
+        number -= 1
+        counted -= count(lines[number] + join)
+    while number < len(lines) and counted + (more := count(lines[number] + join)) <= tokens:
+        number += 1
+        counted += more
+    return number
