@@ -212,6 +212,34 @@ def wait_for_library(pid: int, name: str, within: float) -> None:
         time.sleep(0.005)
 
 
+def test_eval_goes_on_and_draws(pollux, model, tmp_path, text):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text(text)
+    words = ("eval", "needle", "--data", tmp_path / "data", "--lengths", "500", "700", "--out", tmp_path / "out", "--model", model)
+    status, out, err = pollux(*words, "--n", "1")
+    assert status == 0 and out.count("exact: 0.0%") == 2, out + err
+    out = pollux(*words, "--n", "2", "--depths", "10")[1]
+    assert out.count("1 of the questions asked before") == 2 and "wrote needle.md, needle.png and results.jsonl" in out
+    rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert [row["outcome"]["asked"] for row in rows] == [500, 700, 500, 700]
+    assert {row["about"]["task"] for row in rows} == {"needle:gemini"}
+    assert (tmp_path / "out" / "needle.md").read_text().count("needle/gemini/single") == 2
+    assert (tmp_path / "out" / "needle.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_eval_told_what_it_cannot_do(pollux, model, tmp_path, text):
+    (tmp_path / "a.txt").write_text(text)
+    words = ("--data", tmp_path, "--model", model)
+    assert is_error(pollux("eval", "sudoku", *words), 2, "no task 'sudoku'", "babilong")
+    assert is_error(pollux("eval", "ruler:qa", *words), 1, "no variant 'qa'", "niah_single_1")
+    assert is_error(pollux("eval", "cloze", *words, "--lengths", "8k"), 2, "own length")
+    assert is_error(pollux("eval", "needle", *words, "--shared", "0"), 2, "--shared must be 1")
+    assert is_error(pollux("eval", "text", *words, "--remote", "gemini:m"), 2, "on this machine")
+    assert is_error(pollux("eval", "needle", *words, "--remote", "bard:m"), 1, "no dialect")
+    assert is_error(pollux("eval", "needle", *words, "--lengths", "20"), 1, "tokens=20", "--lengths")
+    assert is_error(pollux("eval", "definitions", *words), 1, "no source code")
+
+
 def test_chat(pollux, model, tmp_path):
     lines = ["Who is it?", "/files", "/evidence", "/what", f"/save {tmp_path / 'talk.ctx'}", "/reset", "Who is it?", "/quit", "no"]
     status, out, err = pollux("chat", "note.txt", "--model", model, *DRAW, stdin="\n".join(lines))
