@@ -107,7 +107,8 @@ def memory(config: ModelConfig, tokens: int, weights: int) -> dict[str, int]:
     from pollux.engine.context import capacity
     from pollux.model.cache import key_size
 
-    each = sum(2 * config.kv_heads * (key_size(layer, config) + config.head_dim) for layer in _retrieval(config))
+    scales = 4 + 4
+    each = sum(config.kv_heads * (key_size(layer, config) + config.head_dim + scales) for layer in _retrieval(config))
     cache = each * capacity(tokens)
     return {
         "weights": weights,

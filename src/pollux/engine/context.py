@@ -13,39 +13,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from pollux.base.errors import ContextError
+from pollux.kernels.coded import Coded
 from pollux.media.segment import Place, Text
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.template import own
 
-_FORMAT = 3
+_FORMAT = 4
 _LEAST = 1024
 
 
 @dataclass
 class Store:
-    """The keys and values of one retrieval layer: bfloat16 [K, S, D] each (a D of its own each), S growing by doubling."""
+    """The keys and values of one retrieval layer, in 8 bits: [K, S, D] each (a D of its own each), S growing by doubling."""
 
-    key: np.ndarray
-    value: np.ndarray
+    key: Coded
+    value: Coded
 
     @classmethod
     def empty(cls, heads: int, key: int, value: int) -> Store:
         """Room for keys of ``key`` and values of ``value`` numbers."""
-        return cls(*(np.zeros((heads, _LEAST, size), ml_dtypes.bfloat16) for size in (key, value)))
+        blank = lambda size: Coded(np.zeros((heads, _LEAST, size), np.int8), np.zeros((heads, _LEAST), np.float32))  # noqa: E731
+        return cls(blank(key), blank(value))
 
-    def write(self, at: int, key_TKD: np.ndarray, value_TKD: np.ndarray) -> None:
-        """Write T tokens from index ``at`` on, over what stands there."""
-        stop = at + key_TKD.shape[0]
-        if stop > self.key.shape[1]:
-            self.key, self.value = (_grown(x, capacity(stop)) for x in (self.key, self.value))
-        self.key[:, at:stop] = key_TKD.swapaxes(0, 1)
-        self.value[:, at:stop] = value_TKD.swapaxes(0, 1)
+    def write(self, at: int, key: Coded, value: Coded) -> None:
+        """Write T tokens [T, K, D] from index ``at`` on, over what stands there."""
+        stop = at + key.code.shape[0]
+        if stop > self.key.code.shape[1]:
+            self.key, self.value = (Coded(*(_grown(x, capacity(stop)) for x in coded)) for coded in (self.key, self.value))
+        for kept, new in ((*zip(self.key, key, strict=True), *zip(self.value, value, strict=True))):
+            kept[:, at:stop] = new.swapaxes(0, 1)
+
+    def arrays(self, length: int) -> dict[str, np.ndarray]:
+        """What the first ``length`` tokens left, by name."""
+        named = (("key", self.key), ("value", self.value))
+        return {f"{name}.{part}": x[:, :length] for name, coded in named for part, x in coded._asdict().items()}
+
+    @classmethod
+    def of(cls, arrays: dict[str, np.ndarray], size: int) -> Store:
+        """From `arrays`, with room for ``size`` tokens."""
+        whole = lambda name: Coded(*(_grown(arrays[f"{name}.{part}"], size) for part in Coded._fields))  # noqa: E731
+        return cls(whole("key"), whole("value"))
 
 
 def capacity(length: int) -> int:
@@ -58,9 +70,9 @@ def capacity(length: int) -> int:
     return three_quarters if size >= 32_768 and three_quarters >= length else size
 
 
-def _grown(x_KSD: np.ndarray, size: int) -> np.ndarray:
-    out = np.zeros((x_KSD.shape[0], size, x_KSD.shape[2]), x_KSD.dtype)
-    out[:, : x_KSD.shape[1]] = x_KSD
+def _grown(x: np.ndarray, size: int) -> np.ndarray:
+    out = np.zeros((x.shape[0], size, *x.shape[2:]), x.dtype)
+    out[:, : x.shape[1]] = x
     return out
 
 
@@ -124,8 +136,7 @@ class ReadContext:
         arrays = {f"stream.{name}": np.ascontiguousarray(x) for name, x in self.stream._asdict().items()}
         arrays |= {f"tail.{name}": np.ascontiguousarray(x) for name, x in self.tails.items()}
         for i, store in self.stores.items():
-            arrays[f"key.{i}"] = np.ascontiguousarray(store.key[:, :length])
-            arrays[f"value.{i}"] = np.ascontiguousarray(store.value[:, :length])
+            arrays |= {f"store.{i}.{name}": np.ascontiguousarray(x) for name, x in store.arrays(length).items()}
         texts = [segment.text.encode("utf-8", "surrogatepass") for segment in self.segments]
         arrays["text"] = np.frombuffer(b"".join(texts), np.uint8)
         maps = [np.array(segment.lines, np.int64).reshape(-1, 2) for segment in self.segments if segment.lines is not None]
@@ -149,9 +160,8 @@ class ReadContext:
             )
         get = lambda prefix: {n.removeprefix(prefix): x for n, x in arrays.items() if n.startswith(prefix)}  # noqa: E731
         size = capacity(about["tokens"])
-        stores = {
-            int(i): Store(_grown(key, size), _grown(arrays[f"value.{i}"], size)) for i, key in get("key.").items()
-        }
+        layers = {name.split(".")[0] for name in get("store.")}
+        stores = {int(i): Store.of(get(f"store.{i}."), size) for i in layers}
         stream = Stream(**get("stream."))
         return cls(weights, stores, get("tail."), stream, _segments(about["segments"], arrays))
 

@@ -18,6 +18,7 @@ from pollux.base.programs import Program
 from pollux.base.weights import Tree
 from pollux.engine.context import ReadContext, Store, capacity
 from pollux.kernels.attention import Sight, unfold_queries
+from pollux.kernels.coded import Coded, encode
 from pollux.model.attention import Seen
 from pollux.model.cache import Context, Past, empty_past, key_size
 from pollux.model.layers import pick
@@ -87,7 +88,8 @@ class Runner:
         for i, (key, value) in zip(self.retrieval, keys, strict=True):
             old = min(at, self.config.ahead)  # tokens before, whose keys have now seen further
             new = slice(self.config.ahead - old, self.config.ahead + count)
-            context.stores[i].write(at - old, np.asarray(key)[new], np.asarray(value)[new])
+            kept = (Coded(*(np.asarray(x)[new] for x in coded)) for coded in (key, value))
+            context.stores[i].write(at - old, *kept)
 
     def device_context(self, context: ReadContext) -> list[Context | None]:
         """The context's keys and values for the device, None for local layers, and for all of them while nothing is read."""
@@ -95,7 +97,7 @@ class Runner:
         if not length:
             return [None] * len(self.config.layers)
         size = capacity(length)
-        put = lambda x: jnp.asarray(x[:, :size])  # noqa: E731
+        put = lambda coded: Coded(*(jnp.asarray(x[:, :size]) for x in coded))  # noqa: E731
         token = jnp.asarray(np.pad(context.stream.ids, (0, size - length)))
         layers = [context.stores.get(i) for i in range(len(self.config.layers))]
         return [s if s is None else Context(put(s.key), put(s.value), token, jnp.int32(length)) for s in layers]
@@ -119,8 +121,8 @@ def _past_of(context: ReadContext, config: ModelConfig) -> list[Past]:
 
 
 def _read(params, tokens, at, count, past, *, config: ModelConfig):
-    """One chunk of one stream: the new tails, and each retrieval layer's keys and values [ahead + T, K, D]: the first are those of
-    the last tokens before the chunk, whose keys look ahead into it."""
+    """One chunk of one stream: the new tails, and each retrieval layer's keys and values in 8 bits [ahead + T, K, D]: the first are
+    those of the last tokens before the chunk, whose keys look ahead into it."""
     place = jnp.arange(tokens.shape[1])[None, :]
     sight = Sight(at + place, jnp.where(place < count, 0, -1))
     # no hidden state is wanted yet; one token's is the least that can be asked for
@@ -128,7 +130,7 @@ def _read(params, tokens, at, count, past, *, config: ModelConfig):
     tails = [_slide(s.past, count[None], tokens.shape[1]) for s in seen]
     first = -(tokens.shape[1] + config.ahead)
     retrieval = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
-    return tails, [(s.key[0, first:], s.past.value[0, first:]) for s in retrieval]
+    return tails, [(encode(s.key[0, first:]), encode(s.past.value[0, first:])) for s in retrieval]
 
 
 def _slide(past: Past, counts_B: jax.Array, new: int) -> Past:

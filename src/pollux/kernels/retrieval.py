@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from pollux.kernels.attention import HIDDEN, Partial
+from pollux.kernels.coded import Coded
 from pollux.kernels.products import dot
 
 # Keys scored at once: scores of a block are M x KEY_BLOCK floats.
@@ -31,15 +32,15 @@ class Found(NamedTuple):
     weight: jax.Array
 
 
-def chunk_scores(q_KMD: jax.Array, key_KSD: jax.Array, length: jax.Array, chunk: int) -> jax.Array:
+def chunk_scores(q_KMD: jax.Array, key_KSD: Coded, length: jax.Array, chunk: int) -> jax.Array:
     """The best score of each chunk for each query, float32 [K, M, C]; chunks past ``length`` score `HIDDEN`."""
-    heads, size, _ = key_KSD.shape
+    heads, size, _ = key_KSD.code.shape
     block = min(KEY_BLOCK, size)
     rows = q_KMD.shape[1]
 
     def score(start):
-        keys = jax.lax.dynamic_slice_in_dim(key_KSD, start, block, axis=1)
-        s = dot(q_KMD, keys, (1, 1))
+        code, scale = (jax.lax.dynamic_slice_in_dim(x, start, block, axis=1) for x in key_KSD)
+        s = dot(q_KMD, code, (1, 1)) * scale[:, None]  # whole numbers up to 127 are exact in bf16
         s = jnp.where(start + jnp.arange(block) < length, s, HIDDEN)
         return s.reshape(heads, rows, block // chunk, chunk).max(-1)
 
@@ -47,21 +48,22 @@ def chunk_scores(q_KMD: jax.Array, key_KSD: jax.Array, length: jax.Array, chunk:
     return jnp.moveaxis(best, 0, 2).reshape(heads, rows, size // chunk)
 
 
-def retrieve(q_KMD, key_KSD, value, length, chunk: int, selected: int) -> tuple[Partial, Found]:
+def retrieve(q_KMD, key_KSD: Coded, value, length, chunk: int, selected: int) -> tuple[Partial, Found]:
     """Attention over the best ``selected`` chunks of each query row. S must be a multiple of min(S, KEY_BLOCK) and of chunk.
 
     Args:
         value: A function from a key-value head and the keys' indices [S'] to their values [S', any size].
         length: How many keys count; at 0 the result weighs nothing (its log-sum-exp is about `HIDDEN`).
     """
-    heads, size, _ = key_KSD.shape
+    heads, size, _ = key_KSD.code.shape
     best_KMC = chunk_scores(q_KMD, key_KSD, length, chunk)
     _, chosen_KML = jax.lax.top_k(best_KMC, min(selected, size // chunk))
 
     def row(head_query_chunks):
         head, q_D, chosen_L = head_query_chunks
         index_S = (chosen_L[:, None] * chunk + jnp.arange(chunk)).reshape(-1)
-        return _look(q_D, key_KSD[head, index_S], value(head, index_S), index_S, length)
+        key = Coded(*(x[head, index_S] for x in key_KSD)).decode()
+        return _look(q_D, key, value(head, index_S), index_S, length)
 
     rows = q_KMD.shape[1]
     head = jnp.repeat(jnp.arange(heads), rows)

@@ -174,10 +174,10 @@ def _with_context(q, part: Partial, context: Context, config: ModelConfig, copie
     """Add what retrieval finds in the context to attention over the turn. All of the context's keys are settled: a turn begins
     with a token that closes."""
     rows = fold_queries(q, config.kv_heads)
-    batch, kv = q.shape[0], context.key.shape[0]
+    batch, kv = q.shape[0], context.key.code.shape[0]
     gather = lambda y: y.reshape(batch, kv, -1, *y.shape[2:]).swapaxes(0, 1).reshape(kv, -1, *y.shape[2:])  # noqa: E731
     spread = lambda y: y.reshape(kv, batch, -1, *y.shape[2:]).swapaxes(0, 1).reshape(batch * kv, -1, *y.shape[2:])  # noqa: E731
-    value = lambda head, index: _with_tokens(context.value[head, index], context.token[index], copied_VW)  # noqa: E731
+    value = lambda head, index: _with_tokens(context.values(head, index), context.token[index], copied_VW)  # noqa: E731
     far, found = retrieve(gather(rows), context.key, value, context.length, config.chunk, config.selected)
     far = Partial(spread(far.out), spread(far.lse))
     both = merge(part, far)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from pollux.kernels.attention import Sight
+from pollux.kernels.coded import Coded
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 
 
@@ -38,10 +39,14 @@ class Context(NamedTuple):
     key: [K, S, D], [K, S, D + A] where keys look ahead; value: [K, S, D]; token: int32 [S]. The first ``length`` count.
     """
 
-    key: jax.Array
-    value: jax.Array
+    key: Coded
+    value: Coded
     token: jax.Array
     length: jax.Array
+
+    def values(self, head: jax.Array, index: jax.Array) -> jax.Array:
+        """The values at some places, float32 [..., D]."""
+        return Coded(*(x[head, index] for x in self.value)).decode()
 
 
 def looks_ahead(layer: LayerSpec, config: ModelConfig) -> bool:
