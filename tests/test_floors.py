@@ -48,7 +48,7 @@ def test_plain_rooms_never_import_jax():
     modules = [
         ".".join(("pollux", *path.relative_to(SOURCE).with_suffix("").parts))
         for room in ("media", "tasks", "tokens")
-        for path in (SOURCE / room).glob("*.py")
+        for path in (SOURCE / room).rglob("*.py")
         if path.stem not in ("__init__", "pdf_child")
     ]
     modules += ["pollux.base.config", "pollux.base.errors", "pollux.engine.request", "pollux.engine.sampler"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -15,6 +16,7 @@ from pollux.eval.remote import Remote
 from pollux.tasks.task import Example, Question
 
 EXAMPLE = Example("A bell.", (Question("What?", "a bell"), Question("Who?", "nobody")))
+NAMED = replace(EXAMPLE, files=((0, "a.txt"),))
 
 
 @contextmanager
@@ -48,20 +50,24 @@ def environment(monkeypatch):
     monkeypatch.setattr(remote, "_WAITS", (0, 0))
 
 
+BLOCKED = {"promptFeedback": {"blockReason": "SAFETY"}}
+
+
 def gemini(text):
     parts = [{"text": "hm", "thought": True}, {"text": text[:2]}, {"text": text[2:]}]
     return {"candidates": [{"content": {"parts": parts}}], "usageMetadata": {"promptTokenCount": 7}}
 
 
 def openai(text):
-    return {"choices": [{"message": {"content": text}}], "usage": {"prompt_tokens": 5}}
+    choice = {"message": {"content": text}, "finish_reason": "stop" if text else "length"}
+    return {"choices": [choice], "usage": {"prompt_tokens": 5}}
 
 
 def test_gemini(monkeypatch):
-    monkeypatch.setenv("GOOGLE_API_KEY", "secret")
-    with server((200, gemini("a bell")), (503, {}), (200, {"candidates": [{"finishReason": "SAFETY"}]})) as (url, asked):
+    monkeypatch.setenv("GOOGLE_API_KEY", "secret\n")
+    with server((200, gemini("a bell")), (503, {}), (200, BLOCKED)) as (url, asked):
         tokens, replies = Remote("gemini", "gemini-pro", url).ask([EXAMPLE])
-    assert tokens == 7 and [reply.text for reply in replies] == ["a bell", ""]
+    assert tokens == 7 and [(reply.text, reply.end) for reply in replies] == [("a bell", "end"), ("", "SAFETY")]
     path, headers, body = asked[0]
     assert path == "/v1beta/models/gemini-pro:generateContent" and headers["x-goog-api-key"] == "secret"
     assert body["contents"] == [{"role": "user", "parts": [{"text": "A bell.\nWhat?"}]}]
@@ -70,11 +76,12 @@ def test_gemini(monkeypatch):
 
 def test_openai():
     with server((200, openai("a bell")), (200, openai(None))) as (url, asked):
-        tokens, replies = Remote("openai", "m", url + "/v1/").ask([EXAMPLE])
+        tokens, replies = Remote("openai", "m", url + "/v1/", instruction=" Briefly.").ask([NAMED])
     assert tokens == 5 and [reply.text for reply in replies] == ["a bell", ""] and not any(reply.place for reply in replies)
+    assert [reply.end for reply in replies] == ["end", "length"]
     path, headers, body = asked[1]
     assert path == "/v1/chat/completions" and "authorization" not in headers
-    assert (body["model"], body["messages"]) == ("m", [{"role": "user", "content": "A bell.\nWho?"}])
+    assert (body["model"], body["messages"]) == ("m", [{"role": "user", "content": "a.txt\nA bell.\nWho? Briefly."}])
 
 
 def test_failures_are_told():
@@ -85,8 +92,6 @@ def test_failures_are_told():
     with server(*[(429, {})] * 3) as (url, asked), pytest.raises(RemoteError, match="429"):
         Remote("openai", "m", url).ask([EXAMPLE])
     assert len(asked) == 3
-    with pytest.raises(ConfigError, match="no key"):
-        Remote("gemini", "m").ask([EXAMPLE])
-    for wrong in (("bard", "m"), ("openai", "")):
+    for wrong in (("bard", "m"), ("openai", ""), ("gemini", "m"), ("openai", "m", "localhost:8000/v1")):
         with pytest.raises(ConfigError):
             Remote(*wrong)

@@ -73,7 +73,7 @@ def outcomes(count, path=None, engine=None):
 
 def test_outcomes_are_scored_and_citations_counted_over_the_right_ones():
     found = {row.name: row for row in rates(outcomes(8))}
-    assert (found["exact"].mean, found["exact"].n) == (0.5, 8)
+    assert (found["score"].mean, found["score"].n) == (0.5, 8)
     assert (found["cited"].mean, found["cited when right"].mean, found["cited when right"].n) == (0.25, 0.5, 4)
     assert len(outcomes(3)) == 3
 
@@ -93,14 +93,14 @@ def test_a_stopped_measurement_goes_on_where_it_was(tmp_path):
 
 
 def test_cells_hold_every_outcome_that_has_a_depth_once():
-    make = lambda asked, depth: Outcome("k", "q", "a", "r", {"exact": depth == 0.55}, asked, 9, depth)  # noqa: E731
+    make = lambda asked, depth: Outcome("k", "q", "a", "r", {"score": depth == 0.55}, asked, 9, depth, "end")  # noqa: E731
     found = [make(asked, depth) for asked in (10, 5) for depth in (0, 0.55, 1.0, None)]
-    table = cells(found, "exact", 4)
+    table = cells(found, "score", 4)
     assert list(table) == [5, 10] and table[5] == table[10] == [[0], [], [1], [0]]
 
 
 def test_a_heat_map_is_drawn_where_there_are_depths(tmp_path):
-    found = [Outcome("k", "q", "a", "r", {"exact": 1.0}, asked, 9, 0.3) for asked in (8192, 1_000_000)]
+    found = [Outcome("k", "q", "a", "r", {"score": 1.0}, asked, 9, 0.3, "end") for asked in (8192, 1_000_000)]
     assert draw(found, tmp_path / "map.png", "recall") and (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     assert not draw([], tmp_path / "none.png", "recall") and not (tmp_path / "none.png").exists()
     assert [_short(n) for n in (8192, 131_072, 1 << 20, 1_000_000, 10_000_000, 500)] == ["8k", "128k", "1M", "1M", "10M", "500"]

@@ -97,7 +97,8 @@ def test_places_lead_back_to_the_context():
 def test_serving_asks_as_training_does():
     """A question and an answer, one by one, are the tail of the example, where the answer stands behind a space."""
     stream = template.example(V, EXAMPLE)
-    turns = [part for q in ASKED for part in (template.question(V, q.text), template.answer(V, q.answer))]
+    answer = lambda text: [*V.encode(f" {text.strip()}"), END]  # noqa: E731
+    turns = [part for q in ASKED for part in (template.question(V, q.text), answer(q.answer))]
     tail = np.concatenate(turns)
     assert (stream.ids[-tail.size :] == tail).all()
 
@@ -117,3 +118,13 @@ def test_segments_are_counted_across_documents_and_pages_are_labelled():
 def test_nothing_is_an_empty_stream():
     assert template.documents(V, []).size == 0 and template.example(V, Example("", ())).size == 0
     assert join([template.own([1, 2]), template.own([])]).size == 2
+
+
+def test_a_finished_turn_knows_where_its_words_stand():
+    text = template.turn_text("Which word?", "midnight").text
+    for spaced in (True, False):
+        stream = template.turn(V, " Which word? ", "midnight", spaced=spaced)
+        inside = np.flatnonzero(stream.segment == 0)
+        said = [(V.decode([stream.ids[i]]).strip(), text[stream.start[i] : stream.end[i]].strip()) for i in inside]
+        assert all(token == there for token, there in said) and "".join(token for token, _ in said) == "Whichword?midnight"
+        assert V.decode(stream.ids) == " Which word?" + " " * spaced + "midnight"

@@ -112,8 +112,8 @@ def _split(args: argparse.Namespace) -> tuple[list[str], list[str]]:
 
 def _loose_words(files: list[str]) -> list[str]:
     """The words just before the last that look like no file and are none: a question without quotes ends in several."""
-    loose = list(takewhile(lambda word: word.isalpha() and not os.path.lexists(word), reversed(files)))
-    return loose[::-1]
+    bare = lambda word: word.strip("?!,;:'\"").replace("'", "").isalnum() and not os.path.lexists(word)  # noqa: E731
+    return list(takewhile(bare, reversed(files)))[::-1]
 
 
 @dataclass

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if tty:
         signal.signal(signal.SIGINT, chat.interrupt)
     chat.talk(tty)
-    return 0
+    return int(session.failed)
 
 
 class Chat:

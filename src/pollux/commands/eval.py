@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
+from zlib import crc32
 
+from pollux import __version__
 from pollux.base.errors import ConfigError
 from pollux.commands.info import length
 from pollux.commands.terminal import Parser, fail
 
 if TYPE_CHECKING:
     from pollux.data.source import Corpus
+    from pollux.engine.engine import Engine
     from pollux.eval.run import Outcome, Subject
+    from pollux.eval.suite import Family
     from pollux.tasks.task import Task
 
 _ABOUT = """
@@ -46,14 +54,18 @@ pollux eval needle --data essays/ --lengths 128k --remote gemini:MODEL --n 20
 pollux eval text --data novels/ --model runs/laptop
 """
 _OTHERS = ("text", "speed")
+# Settings by which one table is told from another.
+_SETTINGS = ("seed", "needles", "shared", "facts", "phrasings")
+# What a chat model is told where the whole reply has to be the answer; ours are trained to answer so.
+_TERSE = "\n\nReply with the answer's own words alone, as they stand in the text."
 
 
 def add(commands) -> None:
     parser: Parser = commands.add_parser("eval", help="measure a model", description=_ABOUT, examples=_EXAMPLES)
     parser.add_argument("task", metavar="TASK", help="a task of the list above, and with it a variant")
     add_argument = parser.add_argument
-    add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help="a folder of texts; may be repeated")
-    help_lengths = "tokens of the contexts (default: 4k)"
+    add_argument("--data", type=Path, action="append", default=[], metavar="DIR", help="a folder of texts; may be repeated")
+    help_lengths = "tokens of the contexts, such as 4k, 128k, 1M (default: 4k)"
     add_argument("--lengths", type=length, nargs="+", action="extend", default=[], metavar="N", help=help_lengths)
     add_argument("--depths", type=int, default=10, metavar="N", help="depths that needles stand at (default: 10)")
     add_argument("--n", type=int, default=200, help="questions per task and length (default: 200)")
@@ -68,61 +80,85 @@ def add(commands) -> None:
     group.add_argument("--model", default="base", help="a shipped model, a training folder or a weights file (default: base)")
     help_remote = "instead: gemini:MODEL or openai:MODEL, with the key in GEMINI_API_KEY or OPENAI_API_KEY"
     group.add_argument("--remote", metavar="API:MODEL", help=help_remote)
-    group.add_argument("--url", default="", help="of a server that speaks so (default: Google's, OpenAI's)")
+    group.add_argument("--url", default="", help="of a server that speaks so; an openai one ends in /v1 (default: theirs)")
+    help_most = "of a remote reply, thoughts among them (default: 8192)"
+    group.add_argument("--max-tokens", type=int, default=8192, metavar="N", help=help_most)
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int | None:
     _check(args)
-    from pollux.data.source import load
-
     family = args.task.partition(":")[0]
-    corpus = load(args.data, pairs_only=family == "reading")
     if family in _OTHERS:
-        return _others(args, family, corpus)
+        return _others(args, family)
     from pollux.eval.suite import SUITE, Wanted, tasks
 
-    lengths = [0] if SUITE[family].own_length else args.lengths or [4096]
-    count, about, subject = _subject(args)
+    kind = SUITE[family]
+    corpus = _corpus(args, kind.reads)
+    count, about, subject = _subject(args, exact=kind.exact)
     options = {name: getattr(args, name) for name in ("seed", "depths", "needles", "shared", "facts", "phrasings")}
+    about |= options | {"data": _digest(corpus, kind.reads), "version": __version__}
+    lengths = [0] if kind.own_length else args.lengths or [4000]
     plan = {tokens: tasks(args.task, Wanted(corpus, tokens, count, **options)) for tokens in lengths}
-    outcomes: list[Outcome] = []
     for tokens, named in plan.items():
-        if not SUITE[family].own_length:
+        if kind.reads == "prose" and not kind.own_length:
             _warn_if_short(corpus, tokens, "they come more than once in a context")
-        for name, task in named.items():
-            settings = about | options | {"task": name, "tokens": tokens}
-            outcomes += _measure(args, subject, task, settings, SUITE[family].extra)
-    _mean(outcomes, plan)
-    if args.out:
-        _draw(args, outcomes)
+        found = [_measure(args, subject, task, about | {"task": name, "tokens": tokens}, kind) for name, task in named.items()]
+        if len(named) > 1:
+            means = [fmean(outcome.scores["score"] for outcome in outcomes) for outcomes in found]
+            print(f"mean of {len(named)} tasks at {tokens:,} tokens: {fmean(means):.1%}")
+        if args.out:  # after each length, so that the next one may fail
+            _draw(args, about)
     return None
 
 
 def _check(args: argparse.Namespace) -> None:
     from pollux.eval.suite import SUITE
 
-    family = args.task.partition(":")[0]
+    family, _, variant = args.task.partition(":")
     if family not in (*SUITE, *_OTHERS):
         args.parser.error(f"there is no task {args.task!r}; one of {', '.join((*SUITE, *_OTHERS))}")
-    for name in ("n", "depths", "needles", "shared"):
-        if getattr(args, name) < 1:
+    if variant and (family in _OTHERS or variant not in SUITE[family].variants):
+        known = [] if family in _OTHERS else list(filter(None, SUITE[family].variants))
+        args.parser.error(f"{family} has no variant {variant!r}" + f"; one of {', '.join(known)}" * bool(known))
+    for name in ("n", "depths", "needles", "shared", "facts"):
+        if (value := getattr(args, name)) is not None and value < 1:
             args.parser.error(f"--{name} must be 1 or more")
+    if args.needles > 1 and args.shared > 1:
+        args.parser.error("--needles asks for many at once, --shared for one by one; give one of the two")
     if args.lengths and (family == "text" or (family in SUITE and SUITE[family].own_length)):
         args.parser.error(f"{family} takes its texts at their own length; leave --lengths out")
     if args.remote and family in _OTHERS:
         args.parser.error(f"{family} needs a model on this machine; leave --remote out")
+    if not args.data and (family in _OTHERS or SUITE[family].reads):
+        args.parser.error(f"{family} is made from your texts: --data DIR")
 
 
-def _subject(args: argparse.Namespace):
+def _corpus(args: argparse.Namespace, reads: str) -> Corpus:
+    from pollux.data.source import Corpus, load
+
+    return load(args.data, pairs_only=reads == "pairs") if reads else Corpus((), (), ())
+
+
+def _digest(corpus: Corpus, reads: str) -> str:
+    """8 hex digits that tell texts from others."""
+    parts = {"prose": corpus.prose, "code": corpus.code, "pairs": corpus.pairs}.get(reads, ())
+    digest = 0
+    for part in parts:
+        digest = crc32(repr(part).encode("utf-8", "surrogatepass"), digest)
+    return f"{digest:08x}"
+
+
+def _subject(args: argparse.Namespace, *, exact: bool) -> tuple[Callable[[str], int], dict, Subject]:
     """How to count tokens, what tells the subject from others, and the subject."""
     if args.remote:
         from pollux.eval.remote import Remote
         from pollux.tokens.vocabulary import shipped
 
-        dialect, _, model = args.remote.partition(":")
         vocabulary = shipped()  # theirs is not known; ours is near enough to size a context by
-        return lambda text: vocabulary.encode(text).size, {"model": args.remote, "url": args.url}, Remote(dialect, model, args.url)
+        remote = Remote(*args.remote.partition(":")[::2], args.url, args.max_tokens, _TERSE if exact else "")
+        about = {"model": args.remote, "url": args.url, "max_tokens": args.max_tokens}
+        return lambda text: vocabulary.encode(text).size, about, remote
     import pollux
     from pollux.eval.run import Local
 
@@ -130,39 +166,39 @@ def _subject(args: argparse.Namespace):
     return lambda text: engine.vocabulary.encode(text).size, {"model": args.model, "weights": engine.runner.weights}, Local(engine)
 
 
-def _others(args: argparse.Namespace, family: str, corpus: Corpus) -> None:
+def _others(args: argparse.Namespace, family: str) -> None:
     import pollux
+    from pollux.data.source import load
 
-    engine = pollux.load(args.model)
+    corpus, engine = load(args.data), pollux.load(args.model)
     if family == "text":
         return _text(engine, corpus)
-    for tokens in args.lengths or [4096]:
+    for tokens in args.lengths or [4000]:
         _speed(engine, corpus, tokens)
     return None
 
 
-def _measure(args: argparse.Namespace, subject: Subject, task: Task, settings: dict, extra: tuple) -> list[Outcome]:
+def _measure(args: argparse.Namespace, subject: Subject, task: Task, about: dict, kind: Family) -> list[Outcome]:
     from pollux.eval import report
     from pollux.eval.results import NAME, Kept
     from pollux.eval.run import measure
 
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
-    kept = Kept(args.out / NAME if args.out else None, settings)
-    before, began, name = len(kept.all()), time.monotonic(), settings["task"]
+    kept = Kept(args.out / NAME if args.out else None, about)
+    before, began, name = min(len(kept.all()), args.n), time.monotonic(), about["task"]
     with counting_bar(name) as progress:
-        try:
-            measure(subject, task, args.n, kept, progress, asked=settings["tokens"], extra=extra)
-        except ValueError as error:  # what the task cannot make of these texts at this length
-            raise ConfigError(f"{name}: {error}", "ask for other --lengths, or name more texts: --data DIR") from error
+        measure(subject, task, args.n, kept, progress, asked=about["tokens"], extra=kind.extra)
     outcomes = kept.all()[: args.n]
     if not outcomes:
         raise ConfigError(f"the data gives no question for {name}", "name a folder with more of it: --data DIR")
-    mean = sum(outcome.tokens for outcome in outcomes) / len(outcomes)
+    mean = fmean(outcome.tokens for outcome in outcomes)
     earlier = f", {before} of the questions asked before" if before else ""
-    print(f"{name}, contexts of {mean:,.0f} tokens, {time.monotonic() - began:.0f} s{earlier}")
+    print(f"{name}, {len(kept.outcomes):,} contexts of {mean:,.0f} tokens, {time.monotonic() - began:.0f} s{earlier}")
     for row in report.rates(outcomes):
         print(f"  {row}")
+    if cut := sum(outcome.end != "end" for outcome in outcomes):
+        print(f"  {cut} of the replies were cut short or withheld: {', '.join(sorted({o.end for o in outcomes} - {'end'}))}")
     if name == "recall":
         _by_phrasing(outcomes)
     return outcomes
@@ -172,33 +208,36 @@ def _by_phrasing(outcomes: list[Outcome]) -> None:
     from pollux.eval import report
 
     for order, row in sorted(report.by_kind(outcomes, 2).items()):
-        print(f"  exact, value {order} its subject: {row.mean:.1%} [{row.low:.1%}, {row.high:.1%}], n={row.n}")
+        print(f"  score, value {order} its subject: {row.mean:.1%} [{row.low:.1%}, {row.high:.1%}], n={row.n}")
     worst = [row for row in report.by_kind(outcomes, -1).values() if row.mean < 1][:10]
     if worst:
         print("  weakest phrasings: " + ", ".join(f"{row.name} {row.mean:.0%} of {row.n}" for row in worst))
 
 
-def _mean(outcomes: list[Outcome], plan: dict[int, dict[str, Task]]) -> None:
-    """The mean of several tasks' means, by length, as their authors give it."""
-    from pollux.eval import report
-
-    for tokens, named in plan.items():
-        if len(named) > 1:
-            rows = report.by_kind([outcome for outcome in outcomes if outcome.asked == tokens])
-            print(f"mean of {len(rows)} tasks at {tokens:,} tokens: {sum(row.mean for row in rows.values()) / len(rows):.1%}")
-
-
-def _draw(args: argparse.Namespace, outcomes: list[Outcome]) -> None:
+def _draw(args: argparse.Namespace, about: dict) -> None:
+    """A table and a heat map of all that was measured with these settings, at whatever length and in whatever variant."""
     from pollux.eval import report
     from pollux.eval.heatmap import draw
+    from pollux.eval.results import NAME, rows
 
-    stem = args.task.replace(":", "-")
-    (args.out / f"{stem}.md").write_text(report.table(outcomes), encoding="utf-8")
-    drawn = draw(outcomes, args.out / f"{stem}.png", f"{args.task}, {args.remote or args.model}", depths=args.depths)
-    print(f"wrote {stem}.md" + f", {stem}.png" * drawn + f" and results.jsonl in {args.out}")
+    family = args.task.partition(":")[0]
+    groups: dict[tuple[str, int], list[Outcome]] = {}
+    for settings, _, outcomes in rows(args.out / NAME):
+        name = settings.get("task", "")
+        if name.partition(":")[0] == family and settings == json.loads(json.dumps(about)) | {
+            "task": name, "tokens": settings.get("tokens")
+        }:
+            groups.setdefault((name, settings["tokens"]), []).extend(outcomes)
+    set_ = [f"{option} {about[option]}" for option in _SETTINGS if about[option] != args.parser.get_default(option)]
+    title = ", ".join([family, about["model"], *set_])
+    stem = re.sub(r"[^\w.-]+", "-", title)
+    (args.out / f"{stem}.md").write_text(report.table(title, groups), encoding="utf-8")
+    every = [outcome for outcomes in groups.values() for outcome in outcomes]
+    drawn = draw(every, args.out / f"{stem}.png", title, depths=args.depths)
+    print(f"wrote {stem}.md" + f", {stem}.png" * drawn + f" and {NAME} in {args.out}")
 
 
-def _text(engine, corpus: Corpus) -> None:
+def _text(engine: Engine, corpus: Corpus) -> None:
     from pollux.engine.score import bits_per_byte
 
     runner = engine.runner
@@ -211,15 +250,15 @@ def _text(engine, corpus: Corpus) -> None:
           f"{found['bytes']:,} bytes, rows of 2,048 tokens)")  # fmt: skip
 
 
-def _warn_if_short(corpus: Corpus, tokens: int, else_: str) -> None:
+def _warn_if_short(corpus: Corpus, tokens: int, then: str) -> None:
     from pollux.eval.suite import CHARACTERS
 
     held = sum(map(len, corpus.prose)) / CHARACTERS
     if held < tokens:
-        fail(f"the texts hold about {held:,.0f} tokens, {tokens:,} were asked for; {else_}", kind="warning")
+        fail(f"the texts hold about {held:,.0f} tokens, {tokens:,} were asked for; {then}", kind="warning")
 
 
-def _speed(engine, corpus: Corpus, tokens: int) -> None:
+def _speed(engine: Engine, corpus: Corpus, tokens: int) -> None:
     """Reading texts of a length; a short one is read before, so that no compiling is timed."""
     from pollux.eval.suite import CHARACTERS
     from pollux.media.segment import Document, Text
@@ -235,7 +274,7 @@ def _speed(engine, corpus: Corpus, tokens: int) -> None:
 
 
 @contextmanager
-def counting_bar(name: str):
+def counting_bar(name: str) -> Iterator[Callable[[int, int], None] | None]:
     """A progress bar on stderr that counts to a number; None where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None

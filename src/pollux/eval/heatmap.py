@@ -10,15 +10,15 @@ from pollux.eval.run import Outcome
 
 
 def cells(outcomes: Sequence[Outcome], score: str, depths: int) -> dict[int, list[list[float]]]:
-    """By length asked for, in order: for each of ``depths`` equal slices of the context the scores of what stands in it."""
+    """By length asked for, in order: for each of ``depths`` depths from 0 to 1 the scores of what stands nearest to it."""
     found: dict[int, list[list[float]]] = {}
     for outcome in sorted((o for o in outcomes if o.depth is not None and score in o.scores), key=lambda o: o.asked):
         row = found.setdefault(outcome.asked, [[] for _ in range(depths)])
-        row[min(int(outcome.depth * depths), depths - 1)].append(outcome.scores[score])
+        row[round(outcome.depth * (depths - 1))].append(outcome.scores[score])
     return found
 
 
-def draw(outcomes: Sequence[Outcome], path: Path, title: str, score: str = "exact", depths: int = 10) -> bool:
+def draw(outcomes: Sequence[Outcome], path: Path, title: str, score: str = "score", depths: int = 10) -> bool:
     """A PNG with a square per length and depth, each with its mean score and how many questions that is the mean of.
 
     Returns:
@@ -42,7 +42,7 @@ def draw(outcomes: Sequence[Outcome], path: Path, title: str, score: str = "exac
                 text = f"{100 * fmean(scores):.0f}\nn={len(scores)}"
                 axes.text(x, y, text, ha="center", va="center", fontsize=7, color="white" if _dark(fmean(scores)) else "black")
     axes.set_xticks(range(len(found)), [_short(length) for length in found])
-    axes.set_yticks(range(depths), [f"{100 * (y + 0.5) / depths:.0f}%" for y in range(depths)])
+    axes.set_yticks(range(depths), [f"{100 * y / max(depths - 1, 1):.0f}%" for y in range(depths)])
     axes.set(xlabel="tokens", ylabel="depth", title=title)
     figure.colorbar(image, label="mean score, %")
     figure.savefig(path, dpi=150)

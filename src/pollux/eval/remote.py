@@ -1,15 +1,18 @@
 """Models behind an HTTP API, measured as ours are: each question is one request with the whole context in front of it.
 
 Two dialects: Gemini's ``generateContent`` and OpenAI's ``chat/completions``, which most other servers speak. The key comes from the
-environment. Temperature is 0; a busy server is asked again, a refusal is told.
+environment. Temperature is 0; a busy server is asked again; why a reply ended is kept with it, so that one that was cut short or
+withheld is not taken for a wrong one.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from pollux.base.errors import ConfigError, RemoteError
 from pollux.eval.run import Reply
 from pollux.tasks.task import Example
+from pollux.tokens.template import reading
 
 # Seconds before a request is sent again, each time it fails in a way that may pass.
 _WAITS = (1, 4, 16, 60)
@@ -33,7 +37,8 @@ class Dialect:
         path: From the model's name to the rest of the address.
         body: From model, prompt and most tokens of the reply to the request's JSON.
         header: From the key to the header that carries it.
-        reply: From the response's JSON to the text; tokens: to how many the prompt had, 0 where it does not say.
+        reply: From the response's JSON to the text, and to why it ended ("end" where it is whole).
+        tokens: From it to how many the prompt had, 0 where it does not say.
     """
 
     url: str
@@ -41,27 +46,36 @@ class Dialect:
     path: Callable[[str], str]
     body: Callable[[str, str, int], dict]
     header: Callable[[str], dict[str, str]]
-    reply: Callable[[dict], str]
+    reply: Callable[[dict], tuple[str, str]]
     tokens: Callable[[dict], int]
 
 
-def _gemini_text(response: dict) -> str:
-    candidates = response.get("candidates") or [{}]
-    parts = candidates[0].get("content", {}).get("parts", [])
-    return "".join(part.get("text", "") for part in parts if not part.get("thought"))
+def _gemini_reply(response: dict) -> tuple[str, str]:
+    if not response.get("candidates"):
+        return "", response["promptFeedback"]["blockReason"]
+    candidate = response["candidates"][0]
+    parts = candidate.get("content", {}).get("parts", [])
+    why = candidate.get("finishReason", "STOP")
+    return "".join(part.get("text", "") for part in parts if not part.get("thought")), "end" if why == "STOP" else why
+
+
+def _openai_reply(response: dict) -> tuple[str, str]:
+    choice = response["choices"][0]
+    why = choice.get("finish_reason") or "stop"
+    return choice["message"].get("content") or "", "end" if why == "stop" else why
 
 
 DIALECTS = {
     "gemini": Dialect(
         "https://generativelanguage.googleapis.com",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        lambda model: f"/v1beta/models/{model}:generateContent",
+        lambda model: f"/v1beta/models/{urllib.parse.quote(model)}:generateContent",
         lambda model, prompt, most: {
             "contents": [{"role": "user", "parts": [{"text": prompt}]}],
             "generationConfig": {"temperature": 0, "maxOutputTokens": most},
         },
         lambda key: {"x-goog-api-key": key},
-        _gemini_text,
+        _gemini_reply,
         lambda response: response.get("usageMetadata", {}).get("promptTokenCount", 0),
     ),
     "openai": Dialect(
@@ -69,10 +83,10 @@ DIALECTS = {
         ("OPENAI_API_KEY",),
         lambda model: "/chat/completions",
         lambda model, prompt, most: {
-            "model": model, "temperature": 0, "max_tokens": most, "messages": [{"role": "user", "content": prompt}],
+            "model": model, "temperature": 0, "max_completion_tokens": most, "messages": [{"role": "user", "content": prompt}],
         },
         lambda key: {"authorization": f"Bearer {key}"},
-        lambda response: response["choices"][0]["message"].get("content") or "",
+        _openai_reply,
         lambda response: (response.get("usage") or {}).get("prompt_tokens", 0),
     ),
 }  # fmt: skip
@@ -83,14 +97,16 @@ class Remote:
     """A model of a service.
 
     Attributes:
-        dialect: "gemini" or "openai". model: its name there. url: in place of the dialect's own.
-        most: Tokens of a reply at most.
+        dialect: "gemini" or "openai". model: its name there. url: in place of the dialect's own; an openai one ends in /v1.
+        most: Tokens of a reply at most; of a model that thinks, its thoughts among them.
+        instruction: What is set behind every question.
     """
 
     dialect: str
     model: str
     url: str = ""
-    most: int = 1024
+    most: int = 8192
+    instruction: str = ""
     cites: bool = False
 
     def __post_init__(self) -> None:
@@ -98,33 +114,48 @@ class Remote:
             raise ConfigError(f"there is no dialect {self.dialect!r}", f"one of {', '.join(DIALECTS)}, as in openai:MODEL")
         if not self.model:
             raise ConfigError("the remote model has no name", f"name it behind the colon: {self.dialect}:MODEL")
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ConfigError(f"{self.url} is no address of a server", "one begins with http:// or https://")
+        if not self.url and not self._key:
+            raise ConfigError(f"no key for {self._speaks.url}", f"put it into the environment as {self._speaks.keys[0]}")
 
     def ask(self, examples: Sequence[Example]) -> tuple[int, list[Reply]]:
-        prompts = [f"{example.context}\n{question.text}".strip() for example in examples for question in example.questions]
-        replies = [self._reply(prompt) for prompt in prompts]
-        return max(tokens for tokens, _ in replies), [Reply(text) for _, text in replies]
+        replies = [self._reply(_prompt(e, q.text) + self.instruction) for e in examples for q in e.questions]
+        return max(tokens for tokens, _ in replies), [reply for _, reply in replies]
 
-    def _reply(self, prompt: str) -> tuple[int, str]:
+    def _reply(self, prompt: str) -> tuple[int, Reply]:
         """Tokens of the prompt, and the reply to it."""
-        speaks, response = DIALECTS[self.dialect], self._send(prompt)
+        response = _post(self._request(prompt))
         try:
-            return speaks.tokens(response), speaks.reply(response)
+            text, end = self._speaks.reply(response)
+            return self._speaks.tokens(response), Reply(text, None, end)
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise RemoteError(f"{self._address} gave a reply that is none of {self.dialect}'s", "check --url") from error
 
     @property
-    def _address(self) -> str:
-        speaks = DIALECTS[self.dialect]
-        return (self.url or speaks.url).rstrip("/") + speaks.path(self.model)
+    def _speaks(self) -> Dialect:
+        return DIALECTS[self.dialect]
 
-    def _send(self, prompt: str) -> dict:
-        speaks = DIALECTS[self.dialect]
-        key = next((os.environ[name] for name in speaks.keys if os.environ.get(name)), "")
-        if not key and not self.url:
-            raise ConfigError(f"no key for {speaks.url}", f"put it into the environment as {speaks.keys[0]}")
-        body = json.dumps(speaks.body(self.model, prompt, self.most)).encode()
-        headers = {"content-type": "application/json"} | (speaks.header(key) if key else {})
-        return _post(urllib.request.Request(self._address, body, headers))
+    @property
+    def _key(self) -> str:
+        keys = (os.environ.get(name, "").strip() for name in self._speaks.keys)
+        return next(filter(None, keys), "")
+
+    @property
+    def _address(self) -> str:
+        return (self.url or self._speaks.url).rstrip("/") + self._speaks.path(self.model)
+
+    def _request(self, prompt: str) -> urllib.request.Request:
+        body = json.dumps(self._speaks.body(self.model, prompt, self.most)).encode()
+        headers = {"content-type": "application/json"} | (self._speaks.header(self._key) if self._key else {})
+        return urllib.request.Request(self._address, body, headers)
+
+
+def _prompt(example: Example, question: str) -> str:
+    """The original's prompt; files that have names are headed by them."""
+    named = ((document.path, document.segments[0].text) for document in reading(example))
+    files = "\n".join(f"{path}\n{text}" if path else text for path, text in named)
+    return f"{files}\n{question}" if files else question
 
 
 def _post(request: urllib.request.Request) -> dict:
@@ -136,16 +167,22 @@ def _post(request: urllib.request.Request) -> dict:
     for wait in (*_WAITS, None):
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS) as response:
-                return json.load(response)
+                return _json(response.read())
         except urllib.error.HTTPError as error:
             told = error.read(2000).decode("utf-8", "replace")
             failure, passes = f"status {error.code}: {told}", error.code in _MAY_PASS
-        except ValueError as error:
-            failure, passes = f"no JSON came back: {error}", False
-        except OSError as error:
-            failure, passes = f"it cannot be reached: {error}", True
+        except (OSError, http.client.HTTPException) as error:
+            failure, passes = f"it cannot be reached: {error!r}", True
         if not passes or wait is None:
             break
         time.sleep(wait)
-    hint = "what was measured is kept with --out; run the same command to go on"
+    busy, refused = "with --out whole examples are kept; run the same command to go on", "check the model's name, the key and --url"
+    hint = busy if passes else refused
     raise RemoteError(f"{request.full_url}: {failure}", hint)
+
+
+def _json(body: bytes) -> dict:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise RemoteError(f"no JSON came back, but {body[:80]!r}", "check --url") from error

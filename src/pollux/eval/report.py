@@ -41,24 +41,21 @@ def rate(name: str, scores: Sequence[float]) -> Rate:
 
 
 def rates(outcomes: Sequence[Outcome]) -> list[Rate]:
-    """Each score over all questions, and the citations over those answered exactly."""
+    """Each score over all questions, and the citations over those that got the full score."""
     names = sorted({name for outcome in outcomes for name in outcome.scores})
     out = [rate(name, [o.scores[name] for o in outcomes if name in o.scores]) for name in names]
-    right = [o.scores["cited"] for o in outcomes if o.scores["exact"] == 1 and "cited" in o.scores]
+    right = [o.scores["cited"] for o in outcomes if o.scores["score"] == 1 and "cited" in o.scores]
     return out + ([rate("cited when right", right)] if right else [])
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """Markdown: a row per kind of question and length, its mean score with n and the interval."""
-    groups: dict[tuple[str, int], list[float]] = {}
-    for outcome in outcomes:
-        kind = "/".join(outcome.kind.split("/")[:2]) if outcome.kind.startswith("recall") else outcome.kind
-        groups.setdefault((kind, outcome.asked), []).append(outcome.scores["exact"])
-    rows = ["| task | tokens | score | 95% interval | n |", "| --- | --- | --- | --- | --- |"]
-    for (kind, asked), scores in groups.items():
-        row = rate(kind, scores)
-        length = f"{asked:,}" if asked else "their own"
-        rows.append(f"| {kind} | {length} | {row.mean:.1%} | {row.low:.1%} to {row.high:.1%} | {row.n} |")
+def table(title: str, groups: dict[tuple[str, int], Sequence[Outcome]]) -> str:
+    """Markdown: a title, and a row per task and length asked for: its mean score, the interval, how many questions and contexts."""
+    rows = [f"# {title}", "", "| task | tokens | score | 95% interval | n | cited |", "| --- | --- | --- | --- | --- | --- |"]
+    for (task, asked), outcomes in groups.items():
+        row = rate(task, [outcome.scores["score"] for outcome in outcomes])
+        cites = [outcome.scores["cited"] for outcome in outcomes if "cited" in outcome.scores]
+        cited, length = f"{fmean(cites):.1%}" if cites else "–", f"{asked:,}" if asked else "their own"
+        rows.append(f"| {task} | {length} | {row.mean:.1%} | {row.low:.1%} to {row.high:.1%} | {row.n} | {cited} |")
     return "\n".join(rows) + "\n"
 
 
@@ -67,5 +64,5 @@ def by_kind(outcomes: Sequence[Outcome], part: int | None = None) -> dict[str, R
     kinds: dict[str, list[float]] = {}
     for outcome in outcomes:
         name = outcome.kind if part is None else outcome.kind.split("/")[part]
-        kinds.setdefault(name, []).append(outcome.scores["exact"])
+        kinds.setdefault(name, []).append(outcome.scores["score"])
     return {row.name: row for row in sorted((rate(k, s) for k, s in kinds.items()), key=lambda r: r.mean)}

@@ -1,13 +1,13 @@
 """Results that are kept: a file to which every example's outcomes are appended as soon as they are there, and taken up again.
 
-A line is a JSON object: what was measured (the settings that tell one measurement from another), the example's number, and the
-outcome. All lines of an example are written at once, so that a measurement that was stopped goes on with the next example.
+A line is a JSON object: what was measured (the settings that tell one measurement from another), the example's number, and its
+outcomes. An example is one line, so it is there whole or not at all, and a measurement that was stopped goes on with the next.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -32,26 +32,25 @@ class Kept:
 
     def __post_init__(self) -> None:
         if self.path is not None and self.path.exists():
-            for row in _rows(self.path):
-                if row["about"] == json.loads(json.dumps(self.about)):
-                    number = row["example"]
-                    self.outcomes[number] = (*self.outcomes.get(number, ()), Outcome(**row["outcome"]))
+            ours = json.loads(json.dumps(self.about))
+            self.outcomes |= {number: outcomes for about, number, outcomes in rows(self.path) if about == ours}
 
     def add(self, number: int, outcomes: Sequence[Outcome]) -> None:
         """Keep an example's outcomes, on disk before anything else is done."""
         self.outcomes[number] = tuple(outcomes)
         if self.path is not None:
-            rows = ({"about": self.about, "example": number, "outcome": asdict(outcome)} for outcome in outcomes)
+            row = {"about": self.about, "example": number, "outcomes": [asdict(outcome) for outcome in outcomes]}
             with self.path.open("a", encoding="utf-8") as file:
-                file.write("".join(json.dumps(row) + "\n" for row in rows))
+                file.write(json.dumps(row) + "\n")
 
     def all(self) -> list[Outcome]:
         """Every outcome, by the number of its example."""
         return [outcome for number in sorted(self.outcomes) for outcome in self.outcomes[number]]
 
 
-def _rows(path: Path) -> Iterable[dict]:
-    """The file's lines. The last one may be torn where a machine went down; it is cut off, so that others can follow.
+def rows(path: Path) -> Iterator[tuple[dict, int, tuple[Outcome, ...]]]:
+    """What was measured, the example's number and its outcomes, line by line. The last line may be torn where a machine went
+    down; it is cut off, so that others can follow.
 
     Raises:
         ConfigError: another line is no result.
@@ -64,8 +63,7 @@ def _rows(path: Path) -> Iterable[dict]:
     for number, line in enumerate(whole.splitlines(), 1):
         try:
             row = json.loads(line)
-            row["about"], row["example"], row["outcome"]
+            yield row["about"], row["example"], tuple(Outcome(**outcome) for outcome in row["outcomes"])
         except (ValueError, KeyError, TypeError) as error:
             hint = "name another folder with --out, or move the file away"
-            raise ConfigError(f"line {number} of {path} is no result of pollux eval", hint) from error
-        yield row
+            raise ConfigError(f"line {number} of {path} is no result of this version's pollux eval", hint) from error

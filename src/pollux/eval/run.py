@@ -9,10 +9,11 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from pollux.base.errors import ConfigError
 from pollux.engine.engine import Engine
-from pollux.engine.request import Sampling
+from pollux.engine.request import LONGEST_ANSWER, Sampling
 from pollux.media.segment import Place
-from pollux.tasks.task import Example, Question, Task
+from pollux.tasks.task import Example, NoExample, Question, Task
 from pollux.tokens.template import reading
 
 Progress = Callable[[int, int], None]
@@ -20,6 +21,8 @@ Progress = Callable[[int, int], None]
 _BARE = 12
 # Tokens of a reply: at least so many, and twice what the answer has, so that a right one is never cut short.
 _LEAST = 64
+# Examples in a row for which the texts hold nothing, before that is told.
+_BARREN = 100
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,11 @@ class Outcome:
     """One question as it was answered.
 
     Attributes:
-        scores: By name, each in [0, 1]. ``cited`` is there where the task knows the place and the subject names one: 1 when the
-            first passage given as evidence overlaps it.
+        scores: By name, each in [0, 1]. ``score`` is the task's own; ``cited`` is there where the task knows the place and the
+            subject names one: 1 when the first passage given as evidence overlaps it.
         asked: Length of the context as it was asked for, in tokens; 0 where the task's texts have lengths of their own.
         tokens: Its length as the subject counts. depth: where the evidence stands in it, 0 to 1.
+        end: Why the reply ended: "end" as it should; anything else, such as "limit", cut it short.
     """
 
     kind: str
@@ -41,13 +45,15 @@ class Outcome:
     asked: int
     tokens: int
     depth: float | None
+    end: str
 
 
 class Reply(NamedTuple):
-    """What a subject replies, and the first passage that it gives as evidence, if it gives any."""
+    """What a subject replies, the first passage that it gives as evidence, if it gives any, and why it ended."""
 
     text: str
     place: Place | None = None
+    end: str = "end"
 
 
 class Subject(Protocol):
@@ -71,8 +77,9 @@ class Local:
         context = self.engine.read(reading(examples[0]))
         questions = [question for example in examples for question in example.questions]
         longest = max(self.engine.vocabulary.encode(question.answer).size for question in questions)
-        answers = self.engine.answer(context, [q.text for q in questions], Sampling(limit=max(_LEAST, 2 * longest)))
-        return len(context), [Reply(a.text, a.evidence[0].place if a.evidence else None) for a in answers]
+        limit = min(max(_LEAST, 2 * longest), LONGEST_ANSWER)
+        answers = self.engine.answer(context, [q.text for q in questions], Sampling(limit=limit))
+        return len(context), [Reply(a.text, a.evidence[0].place if a.evidence else None, a.reason) for a in answers]
 
 
 class Keeper(Protocol):
@@ -107,13 +114,13 @@ def measure(subject: Subject, task: Task, count: int, kept: Keeper, progress: Pr
 
 
 def _outcome(task: Task, example: Example, question: Question, reply: Reply, asked: int, tokens: int, extra, cites) -> Outcome:
-    scores = {"exact": task.score(question, reply.text)}
+    scores = {"score": task.score(question, reply.text)}
     scores |= {name: score(question, reply.text) for name, score in extra}
     depth = None
     if question.evidence:
         depth = question.evidence[0] / len(example.context)
         scores |= {"cited": float(cited(question, reply.place))} if cites else {}
-    return Outcome(question.kind, question.text, question.answer, reply.text, scores, asked, tokens, depth)
+    return Outcome(question.kind, question.text, question.answer, reply.text, scores, asked, tokens, depth, reply.end)
 
 
 def cited(question: Question, place: Place | None) -> bool:
@@ -127,10 +134,16 @@ def cited(question: Question, place: Place | None) -> bool:
 def _groups(task: Task, done: Container[int]) -> Iterator[list[tuple[int, Example]]]:
     """Examples with their numbers, less those done, one by one; those without a context by the dozen."""
     bare: list[tuple[int, Example]] = []
+    barren = 0
     for number in range(len(task)):
         if number in done:
             continue
-        example = task.example(number)
+        example = _example(task, number)
+        barren = barren + 1 if example is None else 0
+        if barren == _BARREN:
+            raise ConfigError(f"the texts hold nothing to ask about in {barren} examples", "name others: --data DIR")
+        if example is None:
+            continue
         if example.context:
             yield [(number, example)]
         else:
@@ -140,3 +153,17 @@ def _groups(task: Task, done: Container[int]) -> Iterator[list[tuple[int, Exampl
             bare = []
     if bare:
         yield bare
+
+
+def _example(task: Task, number: int) -> Example | None:
+    """The example of that number, None where the texts hold nothing for it.
+
+    Raises:
+        ConfigError: the task cannot be made of these texts at this length.
+    """
+    try:
+        return task.example(number)
+    except NoExample:
+        return None
+    except ValueError as error:
+        raise ConfigError(str(error), "ask for other --lengths, or name more texts: --data DIR") from error

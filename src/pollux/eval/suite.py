@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pollux.base.errors import ConfigError
 from pollux.data.source import Corpus
-from pollux.tasks.babilong import Babilong
 from pollux.tasks.cloze import Cloze
 from pollux.tasks.definitions import Definitions
-from pollux.tasks.graphwalks import Graphwalks
-from pollux.tasks.key_value import KeyValue
-from pollux.tasks.mrcr import Mrcr
-from pollux.tasks.needle import Needle
+from pollux.tasks.published.babi import TASKS as BABILONG
+from pollux.tasks.published.babilong import Babilong
+from pollux.tasks.published.graphwalks import Graphwalks
+from pollux.tasks.published.key_value import KeyValue
+from pollux.tasks.published.mrcr import Mrcr
+from pollux.tasks.published.needle import Needle
+from pollux.tasks.published.ruler import NAMES, ruler
 from pollux.tasks.reading import Reading, f1
 from pollux.tasks.recall import Recall
-from pollux.tasks.ruler import NAMES, ruler
 from pollux.tasks.task import Task
 
 # Characters per token of English prose under the shipped vocabulary, for tasks that count characters.
@@ -55,23 +56,25 @@ class Family:
     """Tasks of one kind.
 
     Attributes:
-        about: A line for the help.
         make: From a variant's name and the settings to the task.
         variants: Names; the first is taken where none is given, or all where ``all`` is set.
+        reads: What of the data it is made of: "prose", "code", "pairs", or "" for nothing.
         own_length: Whether its texts have lengths of their own.
+        exact: Whether the whole reply has to be the answer.
         extra: Further scores as (name, function of question and reply).
     """
 
-    about: str
     make: Callable[[str, Wanted], Task]
     variants: tuple[str, ...] = ("",)
     all: bool = False
+    reads: str = "prose"
     own_length: bool = False
-    extra: tuple = field(default=())
+    exact: bool = False
+    extra: tuple[tuple[str, Callable], ...] = ()
 
 
 def _recall(variant: str, w: Wanted) -> Task:
-    size, facts = (round(w.tokens * CHARACTERS),) * 2, (w.facts or (50 if w.tokens >= 65_536 else 10),) * 2
+    size, facts = (round(w.tokens * CHARACTERS),) * 2, (w.facts or (50 if w.tokens >= 64_000 else 10),) * 2
     # names and values of the held-out half of the lexicon, whichever the phrasings
     return Recall(w.corpus.prose, w.phrasings, "heldout", characters=size, facts=facts, questions=facts, seed=w.seed)
 
@@ -100,36 +103,16 @@ def _reading(variant: str, w: Wanted) -> Task:
 
 _F1 = (("f1", f1),)
 SUITE = {
-    "recall": Family("made-up facts hidden in the texts: exact answers, right citations", _recall),
-    "needle": Family("a magic number of a city: Gemini's wording, Kamradt's, LWM's", _needle, ("gemini", "kamradt", "lwm")),
-    "ruler": Family(
-        "RULER's 11 synthetic tasks", lambda v, w: ruler(v, w.corpus.prose, w.tokens, w.count, w.seed), NAMES, all=True
-    ),
-    "babilong": Family(
-        "BABILong: facts of bAbI's stories among sentences of the texts",
-        lambda v, w: Babilong(w.corpus.prose, w.tokens, w.count, v, seed=w.seed),
-        ("qa1", "qa2", "qa3", "qa4", "qa5"),
-        all=True,
-    ),
-    "mrcr": Family(
-        "multi-round coreference: which of several like requests",
-        _mrcr,
-        ("gemini", "michelangelo", "2", "4", "8"),
-    ),
-    "graphwalks": Family(
-        "a walk in a graph given as its edges",
-        lambda v, w: Graphwalks(w.tokens, w.count, v, seed=w.seed),
-        ("bfs", "parents"),
-    ),
-    "key_value": Family("a key's value in a JSON object", lambda v, w: KeyValue(w.tokens, w.count, depths=w.shares, seed=w.seed)),
-    "cloze": Family(
-        "the word missing from a sentence that follows twenty others",
-        lambda v, w: Cloze(w.corpus.prose, seed=w.seed),
-        own_length=True,
-        extra=_F1,
-    ),
-    "definitions": Family("which file and line defines a function or class, in source code", _definitions),
-    "reading": Family("extractive question/answer pairs, the held-out passages", _reading, own_length=True, extra=_F1),
+    "recall": Family(_recall, exact=True),
+    "needle": Family(_needle, ("gemini", "kamradt", "lwm")),
+    "ruler": Family(lambda v, w: ruler(v, w.corpus.prose, w.tokens, w.count, w.seed), NAMES, all=True),
+    "babilong": Family(lambda v, w: Babilong(w.corpus.prose, w.tokens, w.count, v, seed=w.seed), BABILONG, all=True),
+    "mrcr": Family(_mrcr, ("gemini", "michelangelo", "2", "4", "8")),
+    "graphwalks": Family(lambda v, w: Graphwalks(w.tokens, w.count, v, seed=w.seed), ("bfs", "parents"), reads=""),
+    "key_value": Family(lambda v, w: KeyValue(w.tokens, w.count, w.shares, w.seed), reads=""),
+    "cloze": Family(lambda v, w: Cloze(w.corpus.prose, seed=w.seed), own_length=True, exact=True, extra=_F1),
+    "definitions": Family(_definitions, reads="code", exact=True),
+    "reading": Family(_reading, reads="pairs", own_length=True, exact=True, extra=_F1),
 }
 
 
@@ -141,8 +124,6 @@ def tasks(name: str, wanted: Wanted) -> dict[str, Task]:
     """
     family, _, variant = name.partition(":")
     found = SUITE[family]
-    if variant and variant not in found.variants:
-        raise ConfigError(f"{family} has no variant {variant!r}", f"one of {', '.join(filter(None, found.variants)) or 'none'}")
     variants = (variant,) if variant else found.variants if found.all else found.variants[:1]
     try:
         return {f"{family}:{v}" if v else family: found.make(v, wanted) for v in variants}

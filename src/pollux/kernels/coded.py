@@ -1,7 +1,7 @@
 """Numbers kept in 8 bits: a row of whole numbers from -127 to 127 and one scale for it.
 
-Keys and values of a read context are kept so. Keys are RMS-normalised, so the largest of a row is about three times the usual one,
-and rounding costs 0.7% of that: little more than bfloat16 does, in half the bytes.
+Keys and values of a read context are kept so, in half the bytes of bfloat16. The largest number of a row is about three times the
+usual one, so rounding is off by 0.7% of that, four times as much as bfloat16's; recall is the same (docs/results.md).
 
 Axis letters: D numbers of a row.
 """

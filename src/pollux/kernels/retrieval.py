@@ -75,9 +75,9 @@ def retrieve(q_KMD, key_KSD: Coded, value, length, chunk: int, selected: int) ->
 
 
 def _look(q_D, key_SD, value_SD, index_S, length) -> tuple[Partial, Found]:
-    """One query over its chosen keys, in the bf16 operands and float32 sums of the dense form."""
+    """One query, rounded to bf16 as in the dense form, over its chosen keys; sums are float32."""
     q_D = q_D.astype(jnp.bfloat16).astype(jnp.float32)
-    s_S = jnp.where(index_S < length, (key_SD.astype(jnp.float32) * q_D).sum(-1), HIDDEN)
+    s_S = jnp.where(index_S < length, (key_SD * q_D).sum(-1), HIDDEN)
     lse = jax.nn.logsumexp(s_S)
     p_S = jnp.exp(s_S - lse)
     weight, place = jax.lax.top_k(p_S, min(EVIDENCE, p_S.shape[0]))

@@ -56,25 +56,26 @@ def question(vocabulary: Vocabulary, text: str) -> np.ndarray:
     return np.array([USER, *vocabulary.encode(f" {text.strip()}"), MODEL], np.int32)
 
 
-def answer(vocabulary: Vocabulary, text: str) -> np.ndarray:
-    """The tokens of an answer, its end included. int32 [T]."""
-    return np.array([*vocabulary.encode(f" {text.strip()}"), END], np.int32)
-
-
 def turn_text(question: str, answer: str) -> Text:
     """A finished turn as the text that its places refer to."""
     return Text(TURN, f"{question.strip()}\n{answer.strip()}")
 
 
-def turn(vocabulary: Vocabulary, asked: str, answered: str) -> Stream:
-    """A finished turn, for a context to remember: the tokens of `question` and `answer`, each with its place in `turn_text`."""
+def turn(vocabulary: Vocabulary, asked: str, answered: str, *, spaced: bool = True) -> Stream:
+    """A finished turn, for a context to remember: its tokens as they were, each with its place in `turn_text`.
+
+    Args:
+        spaced: Whether the answer's tokens began with a space: where they were copied, they may not have.
+    """
 
     def words(text: str, shift: int) -> Stream:
-        part = _text(vocabulary, f" {text.strip()}", 0)
+        part = _text(vocabulary, text, 0)
         return part._replace(start=np.maximum(part.start + shift, 0), end=part.end + shift)
 
+    asked, answered = asked.strip(), answered.strip()
     # the space before the question is not in the text; the one before the answer is the line break there
-    return join([own([USER]), words(asked, -1), own([MODEL]), words(answered, len(asked.strip())), own([END])])
+    reply = words(f" {answered}", len(asked)) if spaced else words(answered, len(asked) + 1)
+    return join([own([USER]), words(f" {asked}", -1), own([MODEL]), reply, own([END])])
 
 
 def reading(item: Example) -> list[Document]:

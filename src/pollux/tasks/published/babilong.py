@@ -2,7 +2,7 @@
 
 After Kuratov et al., arXiv 2406.10149, and its repository booydar/babilong: prompts are worded as in babilong/prompts.py, facts are
 set between sentences as in babilong/babilong_utils.py, and replies are scored as in babilong/metrics.py. The stories come from
-`pollux.tasks.babi` and the sentences from the documents given, so results compare in kind with published ones, not in number.
+`published.babi` and the sentences from the documents given, so results compare in kind with published ones, not in number.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import count as numbers
 from random import Random
 
-from pollux.tasks.babi import GIVERS, PLACES, TASKS, THINGS, Story, story
 from pollux.tasks.prose import sentence_ranges
+from pollux.tasks.published.babi import GIVERS, PLACES, TASKS, THINGS, Story, story
 from pollux.tasks.task import Example, Question
 
 LABELS = {task: (*GIVERS, *THINGS) if task == "qa5" else PLACES for task in TASKS}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pollux.tasks.graphwalks import Graphwalks, nodes, parents, reached
+from pollux.tasks.published.graphwalks import Graphwalks, nodes, parents, reached
 from pollux.tasks.task import Question
 
 

@@ -20,7 +20,7 @@ from itertools import chain, islice
 from random import Random
 from string import ascii_letters, digits
 
-from pollux.tasks.haystack import fill
+from pollux.tasks.published.haystack import fill
 from pollux.tasks.task import Example, Question
 
 FORMS = ("public", "michelangelo", "gemini")

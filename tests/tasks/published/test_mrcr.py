@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from pollux.tasks.mrcr import FORMS, Mrcr
+from pollux.tasks.published.mrcr import FORMS, Mrcr
 from pollux.tasks.task import Question
 
 RNG = Random(0)

@@ -8,8 +8,8 @@ from statistics import mean
 import pytest
 from test_babi import FACT, solve
 
-from pollux.tasks.babi import TASKS
-from pollux.tasks.babilong import Babilong
+from pollux.tasks.published.babi import TASKS
+from pollux.tasks.published.babilong import Babilong
 from pollux.tasks.task import Question
 
 BOOKS = [

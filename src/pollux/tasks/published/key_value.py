@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from pollux.tasks.haystack import fill
+from pollux.tasks.published.haystack import fill, uuids
 from pollux.tasks.task import Example, Question
 
 _HEAD = "Extract the value corresponding to the specified key in the JSON object below.\n\nJSON data:\n"
@@ -58,8 +58,7 @@ class KeyValue:
         place = round(depth * (len(records) - 1))
         start = len(_HEAD) + 1 + place * (len(records[0]) + len(_JOIN))  # records are all of one length
         key, value = records[place].replace('"', "").split(": ")
-        kind = f"key_value/json/{f'depth_{round(100 * depth)}' if self.depths else 'anywhere'}"
-        question = Question(_QUESTION.format(key=key), value, (start, start + len(records[place])), kind)
+        question = Question(_QUESTION.format(key=key), value, (start, start + len(records[place])), "key_value/json")
         return Example(context, (question,))
 
     def score(self, question: Question, reply: str) -> float:
@@ -75,13 +74,7 @@ def _records(rng: Random) -> Iterator[str]:
     """Pairs without end, no key twice."""
     seen: set[str] = set()
     while True:
-        key, value = _uuid(rng), _uuid(rng)
+        key, value = uuids(rng, 2)
         if key not in seen:
             seen.add(key)
             yield f'"{key}": "{value}"'
-
-
-def _uuid(rng: Random) -> str:
-    """A random UUID of version 4. The class of the standard library takes ten times as long."""
-    digits = f"{rng.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-{digits[20:]}"

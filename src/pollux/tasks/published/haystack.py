@@ -10,6 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, islice
+from random import Random
 
 _SEPARATOR = "\n\n"  # between documents
 _GUESS = 20_000  # characters from which a token's usual length is guessed
@@ -76,29 +77,36 @@ def fill(lines: Iterator[str], tokens: int, count: Callable[[str], int], join: s
     """
     kept = list(islice(lines, _LINES))
     length = len(join.join(kept)) + len(join)
-    counted = count(join.join(kept))
-    if kept and counted < 1:
-        raise ValueError(f"count gives {counted} tokens for {length} characters; pass a function that counts a text's tokens")
-    wanted = _SURPLUS * tokens * length / max(counted, 1)
+    used = count(join.join(kept))
+    if kept and used < 1:
+        raise ValueError(f"count gives {used} tokens for {length} characters; pass a function that counts a text's tokens")
+    wanted = _SURPLUS * tokens * length / max(used, 1)
     while length < wanted and (line := next(lines, None)) is not None:
         kept.append(line)
         length += len(line) + len(join)
-    return kept[: _fitting(kept, tokens, counted, count, join)]
+    return kept[: _fitting(kept, tokens, used, count, join)]
 
 
-def _fitting(lines: list[str], tokens: int, counted: int, count: Callable[[str], int], join: str) -> int:
+def _fitting(lines: list[str], tokens: int, used: int, count: Callable[[str], int], join: str) -> int:
     """How many lines fit, to the line."""
     ends = list(accumulate(len(line) + len(join) for line in lines))
     number = min(_LINES, len(lines))
     for _ in range(3):
-        better = bisect_right(ends, tokens * ends[number - 1] / counted) if number else 0
+        better = bisect_right(ends, tokens * ends[number - 1] / used) if number else 0
         doubtful = count(join.join(lines[min(number, better) : max(number, better)]))
-        counted += doubtful if better > number else -doubtful
+        used += doubtful if better > number else -doubtful
         number = better
-    while number and counted > tokens:
+    while number and used > tokens:
         number -= 1
-        counted -= count(lines[number] + join)
-    while number < len(lines) and counted + (more := count(lines[number] + join)) <= tokens:
+        used -= count(lines[number] + join)
+    while number < len(lines) and used + (more := count(lines[number] + join)) <= tokens:
         number += 1
-        counted += more
+        used += more
     return number
+
+
+def uuids(rng: Random, amount: int) -> list[str]:
+    """Random uuids of version 4; `uuid.UUID` would take five times as long, and a long text holds a million."""
+    digits = rng.randbytes(16 * amount).hex()
+    drawn = (digits[k : k + 32] for k in range(0, len(digits), 32))
+    return [f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{'89ab'[int(d[16], 16) % 4]}{d[17:20]}-{d[20:]}" for d in drawn]

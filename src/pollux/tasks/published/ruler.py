@@ -5,7 +5,7 @@ scripts/data/synthetic/constants.py:
     - niah_single_1 to 3     one needle in noise, in essays, and in essays with a uuid for a value
     - niah_multikey_1 to 3   three more needles of other keys; a text of nothing but needles; that with uuids
     - niah_multivalue, niah_multiquery   four values of one key; the values of four keys
-    - vt, cwe, fwe           see `pollux.tasks.ruler_words`
+    - vt, cwe, fwe           see `pollux.tasks.published.ruler_words`
 
 Made from our own words and documents, so scores can be compared with each other, and not with published ones.
 """
@@ -18,7 +18,19 @@ from itertools import count as count_from
 from random import Random
 
 from pollux.tasks.prose import sentence_ends
-from pollux.tasks.ruler_words import NOISE, Chain, CommonWords, Drawn, FrequentWords, Setting, fit, measure, numbers, pairs, uuids
+from pollux.tasks.published.haystack import uuids
+from pollux.tasks.published.ruler_words import (
+    NOISE,
+    Chain,
+    CommonWords,
+    Drawn,
+    FrequentWords,
+    Setting,
+    fit,
+    measure,
+    numbers,
+    pairs,
+)
 from pollux.tasks.task import Example, Question
 
 DEPTHS = tuple(round(100 * k / 39) for k in range(40))
@@ -207,7 +219,9 @@ class Ruler:
         if used > self.tokens:
             raise ValueError(f"{self.name} needs at least {used:.0f} tokens, got {self.tokens}; raise tokens")
         start = drawn.context.find(drawn.needle) if drawn.needle else -1
-        evidence = (start, start + len(drawn.needle)) if drawn.needle else None
+        # where several references are asked for, several places hold the answer; but a chain has one beginning
+        place = drawn.needle and (len(drawn.references) == 1 or self.name == "vt")
+        evidence = (start, start + len(drawn.needle)) if place else None
         return Example(drawn.context, (Question(drawn.question, ", ".join(drawn.references), evidence, f"ruler/{self.name}"),))
 
     def _spent(self, drawn: Drawn) -> float:

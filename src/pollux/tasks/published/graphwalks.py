@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from pollux.tasks.haystack import fill
+from pollux.tasks.published.haystack import fill
 from pollux.tasks.task import Example, Question
 
 OPERATIONS = ("bfs", "parents")

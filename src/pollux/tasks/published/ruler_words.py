@@ -161,13 +161,6 @@ def numbers(rng: Random, amount: int) -> list[str]:
     return [str(number) for number in rng.sample(range(10**6, 10**7), amount)]
 
 
-def uuids(rng: Random, amount: int) -> list[str]:
-    """Random uuids of version 4; `uuid.UUID` would take five times as long, and a long text holds a million."""
-    digits = rng.randbytes(16 * amount).hex()
-    drawn = (digits[k : k + 32] for k in range(0, len(digits), 32))
-    return [f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{'89ab'[int(d[16], 16) % 4]}{d[17:20]}-{d[20:]}" for d in drawn]
-
-
 def pairs(rng: Random, amount: int) -> list[str]:
     """Adjective-noun pairs, no two alike; of more than there are, each has two adjectives."""
     a, n = len(ADJECTIVES), len(NOUNS)

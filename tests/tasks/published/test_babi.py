@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from pollux.tasks.babi import PLACES, TASKS, THINGS, story
+from pollux.tasks.published.babi import PLACES, TASKS, THINGS, story
 
 MOVE = re.compile(r"(\w+) (moved|went|went back|journeyed|travelled) to the (\w+)\.")
 TAKE = re.compile(r"(\w+) (took|got|grabbed|picked up) the (\w+)(?: there)?\.")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from pollux.tasks.haystack import running_text, word_end
+from pollux.tasks.published.haystack import running_text, word_end
 from pollux.tasks.task import Example, Question
 
 Range = tuple[int, int]
@@ -128,7 +128,10 @@ class Needle:
         haystack = running_text(self.documents, rng.randrange(len(self.documents)), self._room(statements), self.count)
         context, ranges = _insert(haystack, statements, depths, before, behind)
         groups = [(n,) for n in range(self.needles)] if self.separate else [tuple(rng.sample(range(self.needles), self.asked))]
-        questions = (self._question([cities[n] for n in g], [numbers[n] for n in g], ranges[g[0]]) for g in groups)
+        # several needles have no one place
+        places = [ranges[group[0]] if len(group) == 1 else None for group in groups]
+        asked = [([cities[n] for n in group], [numbers[n] for n in group]) for group in groups]
+        questions = (self._question(*words, place) for words, place in zip(asked, places, strict=True))
         return Example(context, tuple(questions))
 
     def _depths(self, rng: Random, i: int) -> list[float]:
@@ -153,7 +156,7 @@ class Needle:
             )
         return self.tokens - taken
 
-    def _question(self, cities: Sequence[str], values: Sequence[str], evidence: Range) -> Question:
+    def _question(self, cities: Sequence[str], values: Sequence[str], evidence: Range | None) -> Question:
         form = "separate" if self.separate else f"{self.asked}_of_{self.needles}" if self.needles > 1 else "single"
         text = _wording(self.variant, cities, self.needles)
         return Question(text, ", ".join(values), evidence, f"needle/{self.variant}/{form}")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from pollux.tasks.key_value import KeyValue, fill
+from pollux.tasks.published.key_value import KeyValue, fill
 
 
 def words(text):
@@ -20,7 +20,7 @@ def test_the_prompt_is_the_originals():
     example = KeyValue(22, words, depths=[0.5]).example(0)
     (question,) = example.questions
     (a, b), (c, d), (e, f) = pairs(example.context)
-    assert (question.answer, question.kind) == (d, "key_value/json/depth_50")
+    assert (question.answer, question.kind) == (d, "key_value/json")
     assert f"{example.context}\n{question.text}" == "\n".join(
         [
             "Extract the value corresponding to the specified key in the JSON object below.",

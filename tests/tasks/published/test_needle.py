@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from pollux.tasks.needle import BUFFER, CITIES, Needle
+from pollux.tasks.published.needle import BUFFER, CITIES, Needle
 
 ONE_TO_NINE = "One two three. Four five six. Seven eight nine."
 
@@ -157,8 +157,10 @@ def test_every_reference_stands_in_the_context_once(documents, variant, more):
         numbers = question.answer.split(", ")
         cities = {number: city for city, number in found}
         assert len(set(numbers)) == len(numbers) == made.asked
-        start, end = question.evidence
-        assert example.context[start:end] == f"The special magic {cities[numbers[0]]} number is: {numbers[0]}"
+        assert (question.evidence is None) == (made.asked > 1)
+        if question.evidence:
+            found_at = example.context[slice(*question.evidence)]
+            assert found_at == f"The special magic {cities[numbers[0]]} number is: {numbers[0]}"
         places = [re.search(rf"\b{cities[number]}\b", question.text).start() for number in numbers]
         assert places == sorted(places)
 
