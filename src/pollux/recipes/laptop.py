@@ -25,7 +25,7 @@ def stages(mixture, plan: dict[int, int]) -> tuple[Stage, ...]:
 
 
 def laptop(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
-    """3.1M parameters, of which a token meets 1.9M; rows grow from 256 to 1,024 tokens: recall is learned fastest in short ones."""
+    """3.2M parameters, of which a token meets 2.0M; rows grow from 256 to 1,024 tokens: recall is learned fastest in short ones."""
     plan = stages(recall_mixture(corpus, vocabulary, seed), {256: 600, 512: 2000, 1024: 1400})
     model = replace(family()["laptop"], vocab_size=vocabulary.size)
     return Run("laptop", model, plan, OptimizerConfig(), seed=seed)
