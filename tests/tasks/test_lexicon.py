@@ -94,10 +94,10 @@ def test_phrasings_are_well_formed():
                 assert sorted(SLOTS.findall(wording)) == sorted(slots + related), (p["id"], wording)
 
 
-@pytest.mark.parametrize("phrasing", PHRASINGS, ids=lambda p: p["id"])
-def test_a_phrasing_renders_with_its_answer_verbatim(phrasing: dict):
-    for seed in range(20):
-        value, statements, questions = render(phrasing, seed)
-        assert all(value in s for s in statements)
-        assert not any("{" in text or "}" in text for text in statements + questions)
-        assert render(phrasing, seed) == (value, statements, questions)
+def test_every_phrasing_renders_with_its_answer_verbatim():
+    for phrasing in PHRASINGS:
+        for seed in range(5):
+            value, statements, questions = render(phrasing, seed)
+            assert all(value in s for s in statements), phrasing["id"]
+            assert not any("{" in text or "}" in text for text in statements + questions), phrasing["id"]
+            assert render(phrasing, seed) == (value, statements, questions), phrasing["id"]

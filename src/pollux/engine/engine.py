@@ -86,7 +86,7 @@ class Engine:
     def remember(self, context: ReadContext, question: str, answer: Answer) -> None:
         """Add a finished turn to a context, so that what is asked next can refer to it, and cite it."""
         segment = template.turn_text(question, answer.text)
-        spaced = self.vocabulary.decode(answer.tokens[:1]).startswith(" ")
+        spaced = not answer.tokens or self.vocabulary.decode(answer.tokens[:1]).startswith(" ")
         self._read(context, template.turn(self.vocabulary, question, answer.text, spaced=spaced), [segment], None)
 
     def _read(self, context: ReadContext, stream: Stream, segments: list, progress: Progress | None) -> None:

@@ -140,7 +140,8 @@ class Recall:
         facts, statements = self._draw_facts(rng, characters)
         rest = characters - sum(len(statement) + 4 for statement in statements)  # 4: line breaks or a comment's mark
         # Under a hundred characters of text hide nothing, and a bare list of facts is worth learning too.
-        text = filler(self.documents, rng, rest) if rest > 100 and len(self.documents) else ""
+        bare = self.share == (1, 1) or not len(self.documents)
+        text = filler(self.documents, rng, rest) if rest > 100 and not bare else ""
         context, ranges = insert(text, statements, rng)
         asked = rng.sample(range(len(facts)), min(rng.randint(*self.questions), len(facts)))
         questions = tuple(self._ask(facts[n], ranges[n], _order(statements[n], facts[n]), rng) for n in asked)
