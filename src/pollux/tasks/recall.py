@@ -3,7 +3,7 @@
 Statements and questions come from the phrasing files beside this one, names and values from `lexicon`. Both are
 split, so that an evaluation meets neither a statement nor a name that training has shown; only the plainest questions
 ("What is the {attribute} of {subject}?") stand in both files. Wordings imitate what people's files hold, comments and notes that
-begin with TODO among them: they are data. Facts come in families that are easily confused (same
+begin with TODO or FIXME among them: they are data. Facts come in families that are easily confused (same
 sentence, other subject; same subject, other attribute), so that only the right one answers a question.
 """
 
