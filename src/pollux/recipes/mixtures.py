@@ -46,7 +46,7 @@ def _sources(corpus: Corpus, reading: Reading | None, length: int, seed: int) ->
     """What the corpus allows: name -> a task, or texts, for rows of ``length`` tokens."""
     most = max(3, min(40, length // 50))
     longest = int((length - most * _QUESTION) * _CHARACTERS)
-    shared = {"seed": seed, "borrowed": 0.5, "questions": (max(2, int(most * ASKED)), most)}
+    shared = {"seed": seed, "borrowed": 0.75, "questions": (max(2, int(most * ASKED)), most)}
     facts = partial(Recall, corpus.prose, **shared)
     few = partial(facts, pool=(1, 6), improvised=0.2)
     sources = {

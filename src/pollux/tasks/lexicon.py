@@ -295,7 +295,7 @@ _TOWN_ENDINGS = ("", "", "", "ton", "wick", "haven", "by", "mere", "ford", "stea
 _SHIP_ENDINGS = ("ia", "elle", "ora", "is", "ine", "andra", "us", "ana")
 
 
-def _invented(rng: Random, split: str, endings: tuple[str, ...] = ("",)) -> str:
+def invented(rng: Random, split: str, endings: tuple[str, ...] = ("",)) -> str:
     """A pronounceable name of two or three syllables, such as "Skaldrea"."""
 
     def make() -> str:
@@ -317,14 +317,14 @@ def _ship(rng: Random, split: str) -> str:
 
 
 def _person(rng: Random, split: str) -> str:
-    last = _word("last", rng, split) if rng.random() < 0.6 else _invented(rng, split)
+    last = _word("last", rng, split) if rng.random() < 0.6 else invented(rng, split)
     return f"{_word('first', rng, split)} {last}"
 
 
 def _place(rng: Random, split: str) -> str:
     if rng.random() < 0.5:
         return _word("city", rng, split)
-    return rng.choice(("", "", "", "", "Port ", "Upper ", "Old ")) + _invented(rng, split, _TOWN_ENDINGS)
+    return rng.choice(("", "", "", "", "Port ", "Upper ", "Old ")) + invented(rng, split, _TOWN_ENDINGS)
 
 
 def _object(rng: Random, split: str) -> str:
@@ -332,19 +332,19 @@ def _object(rng: Random, split: str) -> str:
 
 
 def _organisation(rng: Random, split: str) -> str:
-    name = _word("last", rng, split) if rng.random() < 0.4 else _invented(rng, split)
+    name = _word("last", rng, split) if rng.random() < 0.4 else invented(rng, split)
     return f"{name} {_word('firm', rng, split)}"
 
 
 def _project(rng: Random, split: str) -> str:
-    name = _word("noun", rng, split).capitalize() if rng.random() < 0.6 else _invented(rng, split)
+    name = _word("noun", rng, split).capitalize() if rng.random() < 0.6 else invented(rng, split)
     if rng.random() < 0.2:
         name = f"{_word('adjective', rng, split).capitalize()} {name}"
     return f"{rng.choice(('Project', 'Project', 'Project', 'Operation', 'Programme'))} {name}"
 
 
 def _animal(rng: Random, split: str) -> str:
-    name = _word("pet", rng, split) if rng.random() < 0.6 else _invented(rng, split)
+    name = _word("pet", rng, split) if rng.random() < 0.6 else invented(rng, split)
     return name if rng.random() < 0.4 else f"{name} the {_word('species', rng, split)}"
 
 
@@ -393,9 +393,14 @@ def _phrase(rng: Random, split: str) -> str:
     return f"{_word('adjective', rng, split)} {_word('noun', rng, split)}"
 
 
+def preposition(rng: Random) -> str:
+    """What a spot begins with."""
+    return rng.choice(_PREPOSITIONS)
+
+
 def _spot(rng: Random, split: str) -> str:
     which = f"{_word('adjective', rng, split)} " if rng.random() < 0.4 else ""
-    return f"{rng.choice(_PREPOSITIONS)} the {which}{_word('object', rng, split)}"
+    return f"{preposition(rng)} the {which}{_word('object', rng, split)}"
 
 
 def _date(rng: Random, split: str) -> str:

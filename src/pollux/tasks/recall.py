@@ -26,10 +26,11 @@ _PLAIN = ("What about {subject}?", "What goes with {subject}?", "{subject}?", "W
 # Kinds of value that are known for what they are without a sentence to say so.
 _TELLING = ("number", "code", "hex", "date", "time", "price", "distance", "person", "place", "spot")
 # Kinds that no word can stand for, and kinds that are written as names.
-_WORDLESS = ("number", "code", "hex", "date", "time", "price", "distance", "year", "count", "spot")
+_WORDLESS = ("number", "code", "hex", "date", "time", "price", "distance", "year", "count")
 _NAMES = ("person", "place")
 # From a kind that `lexicon` knows to a name or value.
 Draw = Callable[[str], str]
+_INVENTED = 0.3  # share of borrowed words that are made up instead
 _TRIES = 8  # draws that collide in a row before names are taken to have run out
 
 
@@ -90,8 +91,8 @@ class Recall:
             hold many facts, nothing but the subject and the attribute tells which one is asked for.
         improvised: Share of that pool, if there is one, that is made up for the example: slots set at random into a sentence of
             the documents, so that no wording can be learned, only that subject and value stand together.
-        borrowed: Share of examples in which half of the names and values, figures apart, are words of the documents at large (of
-            the split), so that what is learned is to find and repeat any words, and not those of the lexicon.
+        borrowed: Share of examples in which half of the names and values, figures apart, are words of the documents at large or
+            invented ones (of the split), so that what is learned is to find and repeat any words, and not those of the lexicon.
         share: When given, in place of ``facts``: the facts' share of the context; 1 is a bare list of facts.
         questions: How many of the facts are asked for, drawn uniformly; fewer where there are fewer facts.
         only: Ids of the phrasings to use, None for all.
@@ -178,7 +179,16 @@ class Recall:
             return own
         words = [word for word in _long_words(self.documents, rng) if lexicon.split_of(word) == self.split]
         may = lambda kind: words and kind not in _WORDLESS and rng.random() < 0.5  # noqa: E731
-        return lambda kind: _run(words, kind in _NAMES, rng) if may(kind) else own(kind)
+        return lambda kind: self._borrow(words, kind, rng) if may(kind) else own(kind)
+
+    def _borrow(self, words: Sequence[str], kind: str, rng: Random) -> str:
+        """One to three words that follow each other, or invented ones in their places, written as the kind is."""
+        start = rng.randrange(len(words))
+        run = words[start : start + rng.choice((1, 1, 2, 2, 3))]
+        run = " ".join(lexicon.invented(rng, self.split).lower() if rng.random() < _INVENTED else word for word in run)
+        if kind == "spot":
+            return f"{lexicon.preposition(rng)} the {run}"
+        return run.title() if kind in _NAMES or rng.random() < 0.5 else run
 
     def _ask(self, fact: Fact, evidence: tuple[int, int], order: str, rng: Random) -> Question:
         text = _render(rng.choice(fact.phrasing.questions), fact)
@@ -218,13 +228,6 @@ def _attributed() -> tuple[Phrasing, ...]:
 def _long_words(documents: Sequence[str], rng: Random) -> list[str]:
     """Words of some passage, in order, without the short ones: these stand everywhere, and would name nothing."""
     return re.findall(r"[^\W\d_]{5,}", filler(documents, rng, 3000)) if len(documents) else []
-
-
-def _run(words: Sequence[str], name: bool, rng: Random) -> str:
-    """One to three words that follow each other, as they are or as a name would be written."""
-    start = rng.randrange(len(words))
-    run = " ".join(words[start : start + rng.choice((1, 1, 2, 2, 3))])
-    return run.title() if name or rng.random() < 0.5 else run
 
 
 def _family(choices: Sequence[Phrasing], draw: Draw, rng: Random) -> Iterator[Fact]:
