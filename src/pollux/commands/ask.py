@@ -151,7 +151,7 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     """Read the files, or reopen a context, as the arguments say; None when files were named and none could be read."""
     models.find(args.model)  # a wrong name is told before anything is read
     if args.save:
-        from pollux.engine.context import check_target
+        from pollux.engine.saved import check_target
 
         check_target(args.save)  # and so is a place that nothing can be saved to
         args.save.parent.mkdir(parents=True, exist_ok=True)
@@ -167,11 +167,13 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     start = time.monotonic()
     before = _reopen(args.context, engine)
     reopened = len(before) if before is not None else 0
-    with reading_bar() as progress:
-        context = engine.read(list(read.documents), progress, before)
+    try:
+        with reading_bar() as progress:
+            context = engine.read(list(read.documents), progress, before, args.save)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on from here" if args.save and before is None else "") from None
     session = Session(engine, context, read, reopened, len(context) - reopened, time.monotonic() - start)
     if args.save:
-        context.save(args.save)
         print(f"saved to {args.save} ({args.save.stat().st_size / 2**20:,.1f} MiB)", file=sys.stderr)
     return session
 

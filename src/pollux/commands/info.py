@@ -103,8 +103,8 @@ def _print_weights(path: Path, about: dict, tokens: int) -> None:
 
 
 def memory(config: ModelConfig, tokens: int, weights: int) -> dict[str, int]:
-    """Bytes that a read context of ``tokens`` tokens needs, by what for; arrays grow in steps (`engine.context.capacity`)."""
-    from pollux.engine.context import capacity
+    """Bytes that a read context of ``tokens`` tokens needs, by what for; arrays grow in steps (`engine.store.capacity`)."""
+    from pollux.engine.store import capacity
     from pollux.model.cache import key_size
 
     scales = 4 + 4

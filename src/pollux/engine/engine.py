@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import codecs
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,9 @@ from pollux.tokens.vocabulary import END, SPECIAL, Vocabulary, shipped
 LONGEST_QUESTION = 4096
 # Questions answered at once, and their tokens with padding, bound the memory beside the cache: every token scores every key.
 MOST_ROWS, MOST_TOKENS = 32, 8192
+
+# A reading that is kept in a file notes there this often how far it has come.
+NOTE_SECONDS = 10.0
 
 Progress = Callable[[int, int], None]
 
@@ -74,13 +78,30 @@ class Engine:
         return cls(Runner(params, config, f"{fingerprint(path)}/{vocabulary.fingerprint}"), vocabulary)
 
     def read(
-        self, documents: Sequence[Document], progress: Progress | None = None, context: ReadContext | None = None
+        self,
+        documents: Sequence[Document],
+        progress: Progress | None = None,
+        context: ReadContext | None = None,
+        save: Path | None = None,
     ) -> ReadContext:
         """Read documents into a new context, or after what ``context`` holds, which changes. ``progress(done, total)`` is called
-        with tokens after each chunk."""
-        context = self.runner.empty() if context is None else context
+        with tokens after each chunk.
+
+        Args:
+            save: A file to keep the context in. A new context is written there while it is read: a process that is killed has lost
+                at most `NOTE_SECONDS`, and the same call goes on from there.
+
+        Raises:
+            ContextError: when there is no room for the context, or nothing can be saved to ``save``.
+        """
         segments = [segment for document in documents for segment in document.segments]
-        self._read(context, template.documents(self.vocabulary, list(documents)), segments, progress)
+        stream = template.documents(self.vocabulary, list(documents))
+        if context is None and save is not None:
+            return self._read_to(save, stream, segments, progress)
+        context = self.runner.empty() if context is None else context
+        self._read(context, stream, segments, progress)
+        if save is not None:
+            context.save(save)
         return context
 
     def remember(self, context: ReadContext, question: str, answer: Answer) -> None:
@@ -91,16 +112,43 @@ class Engine:
 
     def _read(self, context: ReadContext, stream: Stream, segments: list, progress: Progress | None) -> None:
         at, tails = len(context), dict(context.tails)
+        context.reserve(at + stream.size)
         try:
-            for start in range(0, stream.size, self.runner.chunk):
-                self.runner.read(context, at + start, stream.ids[start : start + self.runner.chunk])
-                if progress:
-                    progress(min(start + self.runner.chunk, stream.size), stream.size)
+            for _ in self._chunks(context, stream.ids, at, 0, progress):
+                pass
         except BaseException:
             # what the stores hold past its length, a context never looks at; what they hold before is as it was (`Runner.read`)
             context.tails = tails
             raise
         context.extend(stream, segments)
+
+    def _read_to(self, path: Path, stream: Stream, segments: list, progress: Progress | None) -> ReadContext:
+        """Read into the file that the context is to be kept in, noting now and then how far that has come."""
+        context = self.runner.empty()
+        context.extend(stream, segments)
+        part, before = context.begin(path)
+        last, noted = (before, dict(context.tails)), time.monotonic()
+        try:
+            for done in self._chunks(context, stream.ids, 0, before, progress):
+                last = (done, dict(context.tails))  # at once: an interrupt may come anywhere
+                if time.monotonic() - noted > NOTE_SECONDS:
+                    part.write_note(*last)
+                    noted = time.monotonic()
+        except BaseException:
+            part.write_note(*last)
+            part.close()
+            raise
+        context.finish(part)
+        return ReadContext.load(path, self.runner.weights)
+
+    def _chunks(self, context: ReadContext, ids: np.ndarray, at: int, done: int, progress: Progress | None) -> Iterator[int]:
+        """Read ``ids`` from number ``done`` on, the first of all at index ``at``; gives how many are read, after each chunk."""
+        while done < ids.size:
+            self.runner.read(context, at + done, ids[done : done + self.runner.chunk])
+            done = min(done + self.runner.chunk, ids.size)
+            if progress:
+                progress(done, ids.size)
+            yield done
 
     def ask(self, context: ReadContext, questions: Sequence[str], sampling: Sampling = Sampling()) -> Iterator[Event]:
         """Answer questions about a context, each on its own, together in batches; events of a batch interleave.

@@ -16,7 +16,8 @@ import numpy as np
 
 from pollux.base.programs import Program
 from pollux.base.weights import Tree
-from pollux.engine.context import ReadContext, Store, capacity
+from pollux.engine.context import ReadContext
+from pollux.engine.store import Store, capacity
 from pollux.kernels.attention import Sight, unfold_queries
 from pollux.kernels.coded import Coded, encode
 from pollux.model.attention import Seen
@@ -97,7 +98,7 @@ class Runner:
         if not length:
             return [None] * len(self.config.layers)
         size = capacity(length)
-        put = lambda coded: Coded(*(jnp.asarray(x[:, :size]) for x in coded))  # noqa: E731
+        put = lambda coded: Coded(*(_shared(x[:, :size]) for x in coded))  # noqa: E731
         token = jnp.asarray(np.pad(context.stream.ids, (0, size - length)))
         layers = [context.stores.get(i) for i in range(len(self.config.layers))]
         return [s if s is None else Context(put(s.key), put(s.value), token, jnp.int32(length)) for s in layers]
@@ -114,6 +115,11 @@ class Runner:
     def step(self, turn: Turn, tokens: np.ndarray, counts: np.ndarray, context: list[Context | None]) -> tuple[Turn, Step]:
         """Take in tokens [B, T], of which the first ``counts`` of each row are real. ``turn`` is used up."""
         return self._turn(self.params, turn, tokens, counts.astype(np.int32), context)
+
+
+def _shared(x: np.ndarray) -> jax.Array:
+    """An array on the device: the same memory where the device can reach it, and the array begins in step (`store.mapped`)."""
+    return jax.device_put(x, may_alias=True)
 
 
 def _past_of(context: ReadContext, config: ModelConfig) -> list[Past]:

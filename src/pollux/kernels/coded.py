@@ -26,7 +26,7 @@ class Coded(NamedTuple):
 
 
 def encode(x: jax.Array) -> Coded:
-    """Rows [..., D] in 8 bits; no number is off by more than half a step, 1/254 of the row's largest. Rows below 1e-36 become zeros."""
+    """Rows [..., D] in 8 bits; no number is off by more than half a step, 1/254 of the row's largest (below 1e-36, all are 0)."""
     x = x.astype(jnp.float32)
     scale = jnp.abs(x).max(-1) / 127
     step = jnp.where(scale > 0, scale, 1.0)  # a row of zeros stays one

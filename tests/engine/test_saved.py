@@ -1,0 +1,159 @@
+"""A reading that is kept in a file outlives its process, and the file is shared by those who open it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pollux.base.errors import ContextError
+from pollux.base.weights import initial
+from pollux.engine.context import ReadContext
+from pollux.engine.engine import Engine
+from pollux.engine.request import Sampling
+from pollux.engine.runner import Runner
+from pollux.engine.saved import Part
+from pollux.media.segment import Document, Text
+from pollux.model.sizes import family
+from pollux.model.transformer import weight_table
+from pollux.tokens.vocabulary import shipped
+
+CONFIG = replace(family()["tiny"], vocab_size=8192)
+QUESTION, SAMPLING = ["What colour is box 14?"], Sampling(limit=6)
+
+
+def documents(lines: int = 60) -> list[Document]:
+    text = "".join(f"Line {i} says that the colour of box {i * 7} is {'red' if i % 2 else 'green'}.\n" for i in range(lines))
+    return [Document("notes.txt", (Text("notes.txt", text),))]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(Runner(initial(weight_table(CONFIG), 0), CONFIG, "test"), shipped())
+
+
+@pytest.fixture(scope="module")
+def whole(engine) -> ReadContext:
+    return engine.read(documents())
+
+
+def assert_same(a: ReadContext, b: ReadContext) -> None:
+    assert len(a) == len(b) and a.segments == b.segments
+    for x, y in zip(a.stream, b.stream, strict=True):
+        np.testing.assert_array_equal(x, y)
+    for name, tail in a.tails.items():
+        np.testing.assert_array_equal(np.asarray(tail), np.asarray(b.tails[name]))
+    for i, store in a.stores.items():
+        for name, x in store.arrays.items():
+            np.testing.assert_array_equal(x[:, : len(a)], b.stores[i].arrays[name][:, : len(a)])
+
+
+def stop_after(tokens: int):
+    seen = []
+
+    def progress(done: int, total: int) -> None:
+        seen.append(done)
+        if done >= tokens:
+            raise KeyboardInterrupt
+
+    progress.seen = seen
+    return progress
+
+
+def test_a_reading_kept_in_a_file_is_a_reading(engine, whole, tmp_path):
+    kept = engine.read(documents(), save=tmp_path / "c")
+    assert_same(kept, whole)
+    assert engine.answer(kept, QUESTION, SAMPLING) == engine.answer(whole, QUESTION, SAMPLING)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_an_interrupted_reading_goes_on_where_it_stopped(engine, whole, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        engine.read(documents(), stop_after(300), save=tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+    seen = []
+    kept = engine.read(documents(), lambda done, total: seen.append(done), save=tmp_path / "c")
+    assert seen[0] > 256 and seen[-1] == len(whole)
+    assert_same(kept, whole)
+
+
+def test_another_reading_does_not_go_on_from_it(engine, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        engine.read(documents(), stop_after(300), save=tmp_path / "c")
+    seen = []
+    kept = engine.read(documents(61), lambda done, total: seen.append(done), save=tmp_path / "c")
+    assert seen[0] == engine.runner.chunk
+    assert_same(kept, engine.read(documents(61)))
+
+
+@pytest.mark.parametrize("cut", [0, 3, 11, 500, -1])
+def test_a_spoilt_note_is_no_note(engine, whole, tmp_path, cut):
+    with pytest.raises(KeyboardInterrupt):
+        engine.read(documents(), stop_after(300), save=tmp_path / "c")
+    note = tmp_path / "c.part.note"
+    note.write_bytes(note.read_bytes()[:cut])
+    assert_same(engine.read(documents(), save=tmp_path / "c"), whole)
+
+
+def test_a_killed_reading_goes_on_from_its_last_note(engine, whole, tmp_path, monkeypatch):
+    """By SIGKILL, which no one can answer."""
+    code = f"""
+        import os, signal, sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_saved import CONFIG, documents
+        from pollux.engine import engine
+        from pollux.base.weights import initial
+        from pollux.engine.engine import Engine
+        from pollux.engine.runner import Runner
+        from pollux.model.transformer import weight_table
+        from pollux.tokens.vocabulary import shipped
+        engine.NOTE_SECONDS = 0.0
+        die = lambda done, total: done > 300 and os.kill(os.getpid(), signal.SIGKILL)
+        from pathlib import Path
+        Engine(Runner(initial(weight_table(CONFIG), 0), CONFIG, "test"), shipped()).read(documents(), die, save=Path(sys.argv[1]))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "c")], env=os.environ, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    seen = []
+    kept = engine.read(documents(), lambda done, total: seen.append(done), save=tmp_path / "c")
+    assert seen[0] > 256
+    assert_same(kept, whole)
+
+
+def test_what_is_said_to_a_reopened_context_does_not_change_its_file(engine, tmp_path):
+    kept = engine.read(documents(), save=tmp_path / "c")
+    before = (tmp_path / "c").read_bytes()
+    engine.remember(kept, QUESTION[0], engine.answer(kept, QUESTION, SAMPLING)[0])
+    assert (tmp_path / "c").read_bytes() == before
+    again = ReadContext.load(tmp_path / "c", "test")
+    assert len(again) < len(kept)
+    kept.save(tmp_path / "c")  # in the place of the file that it is mapped from
+    assert_same(ReadContext.load(tmp_path / "c", "test"), kept)
+    assert engine.answer(again, QUESTION, SAMPLING)
+
+
+def test_two_processes_do_not_fill_one_file(engine, tmp_path):
+    specs = {"x": (np.dtype(np.int8), (64,))}
+    first = Part(tmp_path / "c", {}, specs)
+    with pytest.raises(ContextError, match="another process is saving"):
+        Part(tmp_path / "c", {}, specs)
+    first.close()
+    Part(tmp_path / "c", {}, specs).discard()
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing_behind(engine, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(ContextError, match="No space left"):
+        engine.read(documents(), save=tmp_path / "c")
+    assert not any(tmp_path.iterdir())
