@@ -15,10 +15,11 @@ from pollux.engine.store import Store
 from pollux.kernels.coded import Coded
 
 
-def tokens(count: int, seed: int = 0) -> tuple[Coded, Coded]:
+def tokens(count: int, seed: int = 0) -> tuple[Coded, Coded, np.ndarray]:
     rng = np.random.default_rng(seed)
     codes = (rng.integers(-127, 128, (count, 2, size)).astype(np.int8) for size in (8, 4))
-    return tuple(Coded(code, rng.random((count, 2)).astype(np.float32)) for code in codes)
+    key, value = (Coded(code, rng.random((count, 2)).astype(np.float32)) for code in codes)
+    return key, value, rng.integers(0, 1 << 32, (count, 2), dtype=np.uint32)
 
 
 @pytest.fixture
@@ -32,12 +33,13 @@ def test_what_is_written_is_kept_when_a_store_grows(disk, request):
     if disk:
         request.getfixturevalue("scarce")
     kept = Store.empty(2, 8, 4)
-    (key, value), (key2, value2) = tokens(1000), tokens(5000, 1)
-    kept.write(0, key, value)
-    kept.write(990, key2, value2)
+    (key, *rest), (key2, value2, signs2) = tokens(1000), tokens(5000, 1)
+    kept.write(0, key, *rest)
+    kept.write(990, key2, value2, signs2)
     assert kept.size == 8192
     np.testing.assert_array_equal(kept.key.code[:, :990].swapaxes(0, 1), key.code[:990])
     np.testing.assert_array_equal(kept.value.scale[:, 990:5990].swapaxes(0, 1), value2.scale)
+    np.testing.assert_array_equal(kept.signs[:, 990:5990].T, signs2)
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")

@@ -10,7 +10,8 @@ import pytest
 from pollux.kernels import attention, coded, retrieval
 from pollux.kernels.attention import merge
 from pollux.kernels.coded import Coded
-from pollux.kernels.retrieval import KEY_BLOCK, chunk_scores
+from pollux.kernels.retrieval import KEY_BLOCK, Keys, chunk_scores
+from pollux.kernels.signs import signs
 
 HEADS, ROWS, DEPTH, CHUNK = 2, 5, 16, 8
 # the dense form rounds keys and probabilities to bf16, where retrieval takes 8-bit keys as they are
@@ -20,7 +21,7 @@ LSE = 1.5e-2
 @partial(jax.jit, static_argnums=(4, 5))
 def retrieve(q, key, value, length, chunk, selected):
     decoded = lambda head, at: Coded(*(x[head, at] for x in value)).decode()  # noqa: E731
-    return retrieval.retrieve(q, key, decoded, length, chunk, selected)
+    return retrieval.retrieve(q, Keys(key, jnp.swapaxes(signs(key.code), 1, 2)), decoded, length, chunk, selected)
 
 
 attend = jax.jit(attention.attend)
@@ -78,7 +79,8 @@ def test_few_chunks_are_attention_over_the_best_of_them():
     part, _ = retrieve(q, key, value, np.int32(250), CHUNK, kept)
     scores = np.einsum("kmd,ksd->kms", q, key.decode())
     best = np.where(np.arange(256) < 250, scores, -1e30).reshape(HEADS, ROWS, -1, CHUNK).max(-1)
-    np.testing.assert_allclose(chunk_scores(q, key, np.int32(250), CHUNK), best, atol=1e-4)
+    for h in range(HEADS):
+        np.testing.assert_allclose(chunk_scores(q[h], Coded(*(x[h] for x in key)), np.int32(250), CHUNK), best[h], atol=1e-4)
     for h, m in np.ndindex(HEADS, ROWS):
         chosen = np.argsort(-best[h, m])[:kept]
         seen = np.isin(np.arange(256) // CHUNK, chosen) & (np.arange(256) < 250)
@@ -99,7 +101,9 @@ def test_nothing_read_weighs_nothing():
 
 
 @pytest.mark.parametrize(("length", "room"), [(300, 4 * KEY_BLOCK), (KEY_BLOCK + 9, 2 * KEY_BLOCK)])
-def test_spare_room_changes_nothing(length, room):
+def test_spare_room_changes_nothing(length, room, monkeypatch):
+    monkeypatch.setattr(retrieval, "SHORTLIST_FROM", 1 << 30)
+    retrieve.clear_cache()
     least = -(-length // CHUNK) * CHUNK if length < KEY_BLOCK else 2 * KEY_BLOCK
     q, key, value = context(least, length)
     spare = lambda x: np.concatenate([x, np.full((HEADS, room - least, *x.shape[2:]), 30, x.dtype)], axis=1)  # noqa: E731
@@ -107,6 +111,25 @@ def test_spare_room_changes_nothing(length, room):
     small, large = (retrieve(q, k, v, np.int32(length), CHUNK, 6) for k, v in ((key, value), (pad(key), pad(value))))
     for a, b in zip(jax.tree.leaves(small), jax.tree.leaves(large), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+    retrieve.clear_cache()
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_a_shortlist_by_signs_holds_what_every_score_would_find(noise, monkeypatch):
+    """Keys that resemble a query about as those of a trained model do (one number in so many points elsewhere), among 60,000."""
+    rng, size, depth = np.random.default_rng(3), 8 * KEY_BLOCK, 64
+    q, key, value = (rng.normal(size=(1, n, depth)).astype(np.float32) for n in (20, size, size))
+    places = rng.choice(size, 20, replace=False)
+    key[0, places] = q[0] + noise * rng.normal(size=(20, depth))
+    q, key, value = 2 * q, encode(key), encode(value)
+    short, found = retrieve(q, key, value, np.int32(size), CHUNK, 4)
+    monkeypatch.setattr(retrieval, "SHORTLIST_FROM", 1 << 30)
+    retrieve.clear_cache()
+    every, truth = retrieve(q, key, value, np.int32(size), CHUNK, 4)
+    retrieve.clear_cache()
+    np.testing.assert_array_equal(found.index[..., 0], truth.index[..., 0])
+    np.testing.assert_array_equal(found.index[0, :, 0], places)
+    np.testing.assert_allclose(short.lse, every.lse, atol=1e-3)
 
 
 def test_more_rows_than_a_batch_of_rows():

@@ -165,8 +165,8 @@ class Written:
     def __init__(self, start: int, notes: list) -> None:
         self.start, self.notes = start, notes
 
-    def write(self, at: int, key: Coded, value: Coded) -> None:
-        self.notes.append((at - self.start, *key, *value))
+    def write(self, at: int, key: Coded, value: Coded, signs: np.ndarray) -> None:
+        self.notes.append((at - self.start, *key, *value, signs))
 
 
 def documents() -> list[Document]:

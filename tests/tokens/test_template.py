@@ -70,6 +70,20 @@ def test_an_answer_in_other_case_or_another_file_is_found_and_one_inside_a_word_
     assert copied(Example("Platelets.", (Question("What?", "plate", (0, 10)),)))[0] == []
 
 
+def test_a_list_is_copied_part_by_part():
+    """With commas of its own between them; each part points into the range that holds it, and not into another."""
+    text = "Rome is 41. Lyon is 52. Rome was 63, and (52) is no more."
+    parts = (("52", (12, 23)), ("63", (24, 36)), ("52", (41, 57)))
+    pairs, lesson = copied(Example(text, (Question("Which?", "52, 63, 52", parts=parts),)))
+    assert V.decode(lesson.ids[lesson.answer]).strip() == "52, 63, 52"
+    assert "".join(a for a, _ in pairs).split() == "".join(b for _, b in pairs).split()
+    inside = template.documents(V, template.reading(Example(text, ())))
+    starts = [inside.start[at] for at in lesson.source[lesson.source >= 0]]
+    assert [next(n for n, (_, (a, b)) in enumerate(parts) if a <= start < b) for start in starts] in ([0, 0, 1, 1, 2, 2],)
+    source, (first, last) = lesson.source[lesson.source >= 0], lesson.passage[lesson.source >= 0].T
+    assert (first <= source).all() and (source <= last).all()
+
+
 def test_an_answer_without_evidence_points_into_its_question():
     pairs, _ = copied(Example("", (Question("Anna met Bell in Lyon. Whom?", "Bell"),)))
     assert pairs == [(" Bell", " Bell")]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pollux.base import models
-from pollux.commands.terminal import Parser, fail, printable, reading_bar, report, tell_compiling, where
+from pollux.commands.terminal import Parser, counting_bar, fail, printable, report, tell_compiling, where
 
 if TYPE_CHECKING:
     from pollux.engine.context import ReadContext
@@ -168,10 +168,12 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     before = _reopen(args.context, engine)
     reopened = len(before) if before is not None else 0
     try:
-        with reading_bar() as progress:
+        with counting_bar("reading", "tokens") as progress:
             context = engine.read(list(read.documents), progress, before, args.save)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on from here" if args.save and before is None else "") from None
+        if args.save is None or before is not None:
+            raise
+        raise KeyboardInterrupt("the same command goes on from here") from None
     session = Session(engine, context, read, reopened, len(context) - reopened, time.monotonic() - start)
     if args.save:
         print(f"saved to {args.save} ({args.save.stat().st_size / 2**20:,.1f} MiB)", file=sys.stderr)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -16,12 +14,12 @@ from zlib import crc32
 
 from pollux import __version__
 from pollux.base.errors import ConfigError
+from pollux.commands import eval_model
 from pollux.commands.info import length
-from pollux.commands.terminal import Parser, fail
+from pollux.commands.terminal import Parser, counting_bar
 
 if TYPE_CHECKING:
     from pollux.data.source import Corpus
-    from pollux.engine.engine import Engine
     from pollux.eval.run import Outcome, Subject
     from pollux.eval.suite import Family
     from pollux.tasks.task import Task
@@ -42,7 +40,8 @@ tasks (TASK or TASK:VARIANT):
   definitions  which file and line defines a function or class, in source code
   reading      extractive question/answer pairs (*.jsonl, *.jsonl.xz), the held-out passages; exact match and F1
   text         next-token loss in bits per byte
-  speed        tokens per second of reading, at each length
+  position     next-token loss by position, and the power law nearest to it; prose, and code where there is some
+  speed        tokens per second of reading, time of the next token and memory, at each length
 """
 _EXAMPLES = """
 pollux eval recall --data novels/ --lengths 4k 128k --n 500
@@ -52,8 +51,9 @@ pollux eval needle --data essays/ --lengths 10M --shared 100 --n 500
 pollux eval ruler:vt --data essays/ --lengths 128k
 pollux eval needle --data essays/ --lengths 128k --remote gemini:MODEL --n 20
 pollux eval text --data novels/ --model runs/laptop
+pollux eval position --data novels/ --lengths 1M --out results/
 """
-_OTHERS = ("text", "speed")
+_QUESTIONS = 200
 # Settings by which one table is told from another.
 _SETTINGS = ("seed", "needles", "shared", "facts", "phrasings")
 # What a chat model is told where the whole reply has to be the answer; ours are trained to answer so.
@@ -68,7 +68,7 @@ def add(commands) -> None:
     help_lengths = "tokens of the contexts, such as 4k, 128k, 1M (default: 4k)"
     add_argument("--lengths", type=length, nargs="+", action="extend", default=[], metavar="N", help=help_lengths)
     add_argument("--depths", type=int, default=10, metavar="N", help="depths that needles stand at (default: 10)")
-    add_argument("--n", type=int, default=200, help="questions per task and length (default: 200)")
+    add_argument("--n", type=int, help="questions per task and length (default: 200); documents of position (default: 8)")
     add_argument("--needles", type=int, default=1, metavar="N", help="needles that one question asks for (default: 1)")
     add_argument("--shared", type=int, default=1, metavar="N", help="needles of one context, asked for one by one (default: 1)")
     add_argument("--facts", type=int, help="facts per context of recall, all asked for (default: 10, and 50 from 64k tokens on)")
@@ -89,8 +89,9 @@ def add(commands) -> None:
 def run(args: argparse.Namespace) -> int | None:
     _check(args)
     family = args.task.partition(":")[0]
-    if family in _OTHERS:
-        return _others(args, family)
+    if family in eval_model.NAMES:
+        return eval_model.run(args, family)
+    args.n = args.n or _QUESTIONS
     from pollux.eval.suite import SUITE, Wanted, tasks
 
     kind = SUITE[family]
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> int | None:
     plan = {tokens: tasks(args.task, Wanted(corpus, tokens, count, **options)) for tokens in lengths}
     for tokens, named in plan.items():
         if kind.reads == "prose" and not kind.own_length:
-            _warn_if_short(corpus, tokens, "they come more than once in a context")
+            eval_model.warn_if_short(corpus, tokens, "they come more than once in a context")
         found = [_measure(args, subject, task, about | {"task": name, "tokens": tokens}, kind) for name, task in named.items()]
         if len(named) > 1:
             means = [fmean(outcome.scores["score"] for outcome in outcomes) for outcomes in found]
@@ -116,10 +117,10 @@ def _check(args: argparse.Namespace) -> None:
     from pollux.eval.suite import SUITE
 
     family, _, variant = args.task.partition(":")
-    if family not in (*SUITE, *_OTHERS):
-        args.parser.error(f"there is no task {args.task!r}; one of {', '.join((*SUITE, *_OTHERS))}")
-    if variant and (family in _OTHERS or variant not in SUITE[family].variants):
-        known = [] if family in _OTHERS else list(filter(None, SUITE[family].variants))
+    if family not in (*SUITE, *eval_model.NAMES):
+        args.parser.error(f"there is no task {args.task!r}; one of {', '.join((*SUITE, *eval_model.NAMES))}")
+    if variant and (family in eval_model.NAMES or variant not in SUITE[family].variants):
+        known = [] if family in eval_model.NAMES else list(filter(None, SUITE[family].variants))
         args.parser.error(f"{family} has no variant {variant!r}" + f"; one of {', '.join(known)}" * bool(known))
     for name in ("n", "depths", "needles", "shared", "facts"):
         if (value := getattr(args, name)) is not None and value < 1:
@@ -128,9 +129,9 @@ def _check(args: argparse.Namespace) -> None:
         args.parser.error("--needles asks for many at once, --shared for one by one; give one of the two")
     if args.lengths and (family == "text" or (family in SUITE and SUITE[family].own_length)):
         args.parser.error(f"{family} takes its texts at their own length; leave --lengths out")
-    if args.remote and family in _OTHERS:
+    if args.remote and family in eval_model.NAMES:
         args.parser.error(f"{family} needs a model on this machine; leave --remote out")
-    if not args.data and (family in _OTHERS or SUITE[family].reads):
+    if not args.data and (family in eval_model.NAMES or SUITE[family].reads):
         args.parser.error(f"{family} is made from your texts: --data DIR")
 
 
@@ -164,18 +165,6 @@ def _subject(args: argparse.Namespace, *, exact: bool) -> tuple[Callable[[str], 
 
     engine = pollux.load(args.model)
     return lambda text: engine.vocabulary.encode(text).size, {"model": args.model, "weights": engine.runner.weights}, Local(engine)
-
-
-def _others(args: argparse.Namespace, family: str) -> None:
-    import pollux
-    from pollux.data.source import load
-
-    corpus, engine = load(args.data), pollux.load(args.model)
-    if family == "text":
-        return _text(engine, corpus)
-    for tokens in args.lengths or [4000]:
-        _speed(engine, corpus, tokens)
-    return None
 
 
 def _measure(args: argparse.Namespace, subject: Subject, task: Task, about: dict, kind: Family) -> list[Outcome]:
@@ -235,54 +224,3 @@ def _draw(args: argparse.Namespace, about: dict) -> None:
     every = [outcome for outcomes in groups.values() for outcome in outcomes]
     drawn = draw(every, args.out / f"{stem}.png", title, depths=args.depths)
     print(f"wrote {stem}.md" + f", {stem}.png" * drawn + f" and {NAME} in {args.out}")
-
-
-def _text(engine: Engine, corpus: Corpus) -> None:
-    from pollux.engine.score import bits_per_byte
-
-    runner = engine.runner
-    with counting_bar("texts") as progress:
-        texts = [*corpus.prose, *(source for _, source in corpus.code)]
-        tick = progress or (lambda done, total: None)
-        watched = (tick(i, len(texts)) or text for i, text in enumerate(texts))
-        found = bits_per_byte(runner.params, runner.config, engine.vocabulary, watched)
-    print(f"{found['bits_per_byte']:.4f} bits per byte ({found['nats_per_token']:.4f} nats per token, {found['tokens']:,} tokens, "
-          f"{found['bytes']:,} bytes, rows of 2,048 tokens)")  # fmt: skip
-
-
-def _warn_if_short(corpus: Corpus, tokens: int, then: str) -> None:
-    from pollux.eval.suite import CHARACTERS
-
-    held = sum(map(len, corpus.prose)) / CHARACTERS
-    if held < tokens:
-        fail(f"the texts hold about {held:,.0f} tokens, {tokens:,} were asked for; {then}", kind="warning")
-
-
-def _speed(engine: Engine, corpus: Corpus, tokens: int) -> None:
-    """Reading texts of a length; a short one is read before, so that no compiling is timed."""
-    from pollux.eval.suite import CHARACTERS
-    from pollux.media.segment import Document, Text
-
-    _warn_if_short(corpus, tokens, "all of it is read")
-    text = "\n\n".join(corpus.prose)
-    engine.read([Document("warm", (Text("warm", text[:8000]),))])
-    document = Document("speed", (Text("speed", text[: round(tokens * CHARACTERS)]),))
-    began = time.monotonic()
-    context = engine.read([document])
-    seconds = time.monotonic() - began
-    print(f"reading {len(context):,} tokens: {seconds:.2f} s, {len(context) / seconds:,.0f} tokens per second")
-
-
-@contextmanager
-def counting_bar(name: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on stderr that counts to a number; None where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -104,16 +104,16 @@ def _print_weights(path: Path, about: dict, tokens: int) -> None:
 
 def memory(config: ModelConfig, tokens: int, weights: int) -> dict[str, int]:
     """Bytes that a read context of ``tokens`` tokens needs, by what for; arrays grow in steps (`engine.store.capacity`)."""
-    from pollux.engine.store import capacity
+    from pollux.engine.store import Store, capacity, nbytes
     from pollux.model.cache import key_size
 
-    scales = 4 + 4
-    each = sum(config.kv_heads * (key_size(layer, config) + config.head_dim + scales) for layer in _retrieval(config))
+    sizes = [(config.kv_heads, key_size(layer, config), config.head_dim) for layer in _retrieval(config)]
+    each = sum(nbytes(spec) for size in sizes for spec in Store.specs(*size, 1).values())
     cache = each * capacity(tokens)
     return {
         "weights": weights,
         f"keys and values, {each} bytes a token": cache,
-        "the same on the device while questions are answered": cache,
+        "the same on an accelerator, where there is one, while questions are answered": cache,
         "the text and the place of every token": (_PLACE_BYTES + 4) * tokens,
     }
 

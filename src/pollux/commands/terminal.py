@@ -86,8 +86,9 @@ class _Compiling(logging.Handler):
 
 
 @contextmanager
-def reading_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on stderr while something is read; None where stderr is no terminal."""
+def counting_bar(name: str, unit: str = "") -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on stderr that counts to a number, of ``unit`` and with how many a second where there is one; None where
+    stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -97,10 +98,9 @@ def reading_bar() -> Iterator[Callable[[int, int], None] | None]:
 
     class Speed(ProgressColumn):
         def render(self, task) -> Text:
-            return Text(f"{task.speed:,.0f} tokens/s" if task.speed else "")
+            return Text(f"{task.speed:,.0f} {unit}/s" if task.speed and unit else "")
 
-    shown = "{task.completed:,.0f} of {task.total:,.0f} tokens"
-    columns = (TextColumn("reading"), BarColumn(), TextColumn(shown), Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=0)
+    shown = TextColumn("{task.completed:,.0f} of {task.total:,.0f}" + f" {unit}" * bool(unit))
+    with Progress(name, BarColumn(), shown, Speed(), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=0)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -20,6 +20,7 @@ from pollux.engine.context import ReadContext
 from pollux.engine.store import Store, capacity
 from pollux.kernels.attention import Sight, unfold_queries
 from pollux.kernels.coded import Coded, encode
+from pollux.kernels.signs import signs
 from pollux.model.attention import Seen
 from pollux.model.cache import Context, Past, empty_past, key_size
 from pollux.model.layers import pick
@@ -83,14 +84,17 @@ class Runner:
         count, size = ids.size, self.chunk
         tokens = np.zeros((1, size), np.int32)
         tokens[0, :count] = ids
-        past, keys = self._read(self.params, tokens, np.int32(at), np.int32(count), _past_of(context, self.config))
+        past, keys = self._read(self.params, tokens, np.int32(at), np.int32(count), self.tails(context))
         for i, layer_past in enumerate(past):
             context.tails |= {f"{i}.{name}": np.asarray(x) for name, x in layer_past._asdict().items()}
-        for i, (key, value) in zip(self.retrieval, keys, strict=True):
-            old = min(at, self.config.ahead)  # tokens before, whose keys have now seen further
-            new = slice(self.config.ahead - old, self.config.ahead + count)
-            kept = (Coded(*(np.asarray(x)[new] for x in coded)) for coded in (key, value))
-            context.stores[i].write(at - old, *kept)
+        old = min(at, self.config.ahead)  # tokens before, whose keys have now seen further
+        new = slice(self.config.ahead - old, self.config.ahead + count)
+        for i, kept in zip(self.retrieval, keys, strict=True):
+            context.stores[i].write(at - old, *jax.tree.map(lambda x: np.asarray(x)[new], kept))
+
+    def tails(self, context: ReadContext) -> list[Past]:
+        """What each layer keeps of the last tokens read."""
+        return [Past(*(context.tails[f"{i}.{name}"] for name in Past._fields)) for i in range(len(self.config.layers))]
 
     def device_context(self, context: ReadContext) -> list[Context | None]:
         """The context's keys and values for the device, None for local layers, and for all of them while nothing is read."""
@@ -101,12 +105,13 @@ class Runner:
         put = lambda coded: Coded(*(_shared(x[:, :size]) for x in coded))  # noqa: E731
         token = jnp.asarray(np.pad(context.stream.ids, (0, size - length)))
         layers = [context.stores.get(i) for i in range(len(self.config.layers))]
-        return [s if s is None else Context(put(s.key), put(s.value), token, jnp.int32(length)) for s in layers]
+        of = lambda store: Context(put(store.key), _shared(store.signs[:, :size]), put(store.value), token, jnp.int32(length))  # noqa: E731
+        return [None if store is None else of(store) for store in layers]
 
     def start_turn(self, context: ReadContext, rows: int, room: int) -> Turn:
         """A turn of up to ``room`` tokens for each of ``rows`` questions."""
         pasts = []
-        for layer, tail in zip(self.config.layers, _past_of(context, self.config), strict=True):
+        for layer, tail in zip(self.config.layers, self.tails(context), strict=True):
             past = tail if layer.reach == LOCAL else empty_past(self.config, layer, 1, room, np)._replace(conv=tail.conv)
             # in numpy: the first use of an operation on the device compiles it, for each shape anew
             pasts.append(jax.tree.map(lambda x: np.repeat(x, rows, axis=0), past))
@@ -122,24 +127,26 @@ def _shared(x: np.ndarray) -> jax.Array:
     return jax.device_put(x, may_alias=True)
 
 
-def _past_of(context: ReadContext, config: ModelConfig) -> list[Past]:
-    return [Past(*(context.tails[f"{i}.{name}"] for name in Past._fields)) for i in range(len(config.layers))]
-
-
 def _read(params, tokens, at, count, past, *, config: ModelConfig):
-    """One chunk of one stream: the new tails, and each retrieval layer's keys and values in 8 bits [ahead + T, K, D]: the first are
-    those of the last tokens before the chunk, whose keys look ahead into it."""
+    """One chunk of one stream: the new tails, and what each retrieval layer's store is to hold (`Store.write`) of ahead + T tokens;
+    the first are the last before the chunk, whose keys look ahead into it."""
     place = jnp.arange(tokens.shape[1])[None, :]
     sight = Sight(at + place, jnp.where(place < count, 0, -1))
     # no hidden state is wanted yet; one token's is the least that can be asked for
     seen = forward(params, config, tokens, sight, past, where_BM=jnp.zeros((1, 1), jnp.int32)).seen
-    tails = [_slide(s.past, count[None], tokens.shape[1]) for s in seen]
+    tails = [slide(s.past, count[None], tokens.shape[1]) for s in seen]
     first = -(tokens.shape[1] + config.ahead)
     retrieval = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
-    return tails, [(encode(s.key[0, first:]), encode(s.past.value[0, first:])) for s in retrieval]
+    return tails, [_kept(s.key[0, first:], s.past.value[0, first:]) for s in retrieval]
 
 
-def _slide(past: Past, counts_B: jax.Array, new: int) -> Past:
+def _kept(key_TKD: jax.Array, value_TKD: jax.Array) -> tuple[Coded, Coded, jax.Array]:
+    """Keys and values in 8 bits, and the keys' signs [T, K * words]."""
+    key = encode(key_TKD)
+    return key, encode(value_TKD), signs(key.code).reshape(key_TKD.shape[0], -1)
+
+
+def slide(past: Past, counts_B: jax.Array, new: int) -> Past:
     """A past as long as before the ``new`` tokens at its end, of which ``counts`` are real: its end is the last real token."""
 
     def row(x, count):
@@ -156,7 +163,7 @@ def _turn(params, turn: Turn, tokens, counts, context, *, config: ModelConfig) -
     sight = Sight(index, jnp.where(place < counts[:, None], 0, -1))
     last = counts[:, None] - 1
     output = forward(params, config, tokens, sight, turn.past, context, last)
-    past = [_slide(seen.past, counts, length) for seen in output.seen]
+    past = [slide(seen.past, counts, length) for seen in output.seen]
     found = [_at_last(seen, last) for seen in output.seen if seen.found is not None]
     none = jnp.zeros((batch, 0, config.heads, 1))
     where, weight = (jnp.stack(column, axis=1) for column in zip(*found, strict=True)) if found else (none.astype(int), none)

@@ -6,19 +6,24 @@ Axis letters: B rows, T tokens.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pollux.base.programs import Program
 from pollux.base.weights import Tree
+from pollux.engine.runner import Runner, slide
 from pollux.kernels.attention import Sight
 from pollux.model.sizes import ModelConfig
 from pollux.model.transformer import forward, logits
 from pollux.tokens.template import plain
 from pollux.tokens.vocabulary import PAD, Vocabulary
+
+# Tokens whose logits are made at once.
+_BLOCK = 256
 
 
 def bits_per_byte(params: Tree, config: ModelConfig, vocabulary: Vocabulary, texts: Iterable[str], length: int = 2048) -> dict:
@@ -58,3 +63,35 @@ def _nats(params: Tree, row_BT: jax.Array, first: jax.Array, *, config: ModelCon
     log_p = jax.nn.log_softmax(logits(params, hidden))
     nll = -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
     return jnp.where((place[:, 1:] >= first) & (target != PAD), nll, 0.0).sum()
+
+
+def losses(runner: Runner, ids: np.ndarray, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+    """Next-token loss in nats at each token of one stream but the first, float32 [T - 1]: predicted from what reading the stream so
+    far has left behind, as an answer's tokens would be, without looking back at everything."""
+    score = Program(_chunk, config=runner.config)
+    tails, found = runner.tails(runner.empty()), []
+    for at in range(0, ids.size - 1, runner.chunk):
+        tokens, targets = np.zeros((2, 1, runner.chunk), np.int32)
+        part = ids[at : at + runner.chunk + 1]
+        count = part.size - 1
+        tokens[0, :count], targets[0, :count] = part[:-1], part[1:]
+        nll, tails = score(runner.params, tokens, targets, np.int32(at), np.int32(count), tails)
+        found.append(np.asarray(nll)[:count])
+        if progress:
+            progress(at + count, ids.size - 1)
+    return np.concatenate(found)
+
+
+def _chunk(params, tokens, targets, at, count, past, *, config: ModelConfig):
+    """The losses of a chunk's tokens [T], and the new tails."""
+    length = tokens.shape[1]
+    place = jnp.arange(length)[None, :]
+    output = forward(params, config, tokens, Sight(at + place, jnp.where(place < count, 0, -1)), past)
+
+    def nll(block):
+        hidden_TW, target_T = block
+        log_p = jax.nn.log_softmax(logits(params, hidden_TW))
+        return -jnp.take_along_axis(log_p, target_T[:, None], axis=1)[:, 0]
+
+    blocks = output.hidden.reshape(-1, min(_BLOCK, length), config.width), targets.reshape(-1, min(_BLOCK, length))
+    return jax.lax.map(nll, blocks).reshape(-1), [slide(s.past, count[None], length) for s in output.seen]

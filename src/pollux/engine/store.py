@@ -3,7 +3,7 @@
 They are mapped and not allocated: they begin at a page, so that a device which shares the machine's memory uses them as they are;
 they take no memory until they are written; and the system reads a file's pages in, and drops them, as they are needed.
 
-Axis letters: T new tokens, S capacity in tokens, K key-value heads, D head size.
+Axis letters: T new tokens, S capacity in tokens, K key-value heads, D head size, W words of signs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from pollux.base.config import cache_folder
 from pollux.base.errors import ContextError
 from pollux.kernels.coded import Coded
+from pollux.kernels.signs import words
 
 _LEAST = 1024
 # One store may take this share of the memory that is free; a model has a few, and each is needed twice where one must grow.
@@ -41,23 +42,25 @@ def capacity(length: int) -> int:
 
 @dataclass
 class Store:
-    """The keys and values of one retrieval layer, in 8 bits: [K, S, D] each (a D of its own each)."""
+    """The keys and values of one retrieval layer, in 8 bits: [K, S, D] each (a D of its own each), and the keys' signs, uint32
+    [K * W, S] (`kernels.signs`)."""
 
     key: Coded
     value: Coded
+    signs: np.ndarray
 
     @staticmethod
     def specs(heads: int, key: int, value: int, size: int) -> Specs:
         """The arrays for ``size`` tokens with keys of ``key`` and values of ``value`` numbers. Each is a multiple of 64 bytes."""
         code, scale = np.dtype(np.int8), np.dtype(np.float32)
         each = lambda name, width: {f"{name}.code": (code, (heads, size, width)), f"{name}.scale": (scale, (heads, size))}  # noqa: E731
-        return each("key", key) | each("value", value)
+        return each("key", key) | each("value", value) | {"signs": (np.dtype(np.uint32), (heads * words(key), size))}
 
     @classmethod
     def of(cls, arrays: dict[str, np.ndarray]) -> Store:
         """From arrays named as in `specs`."""
         whole = lambda name: Coded(*(arrays[f"{name}.{part}"] for part in Coded._fields))  # noqa: E731
-        return cls(whole("key"), whole("value"))
+        return cls(whole("key"), whole("value"), arrays["signs"])
 
     @classmethod
     def empty(cls, heads: int, key: int, value: int, size: int = _LEAST) -> Store:
@@ -67,7 +70,7 @@ class Store:
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays, named as in `specs`."""
         named = (("key", self.key), ("value", self.value))
-        return {f"{name}.{part}": x for name, coded in named for part, x in coded._asdict().items()}
+        return {f"{name}.{part}": x for name, coded in named for part, x in coded._asdict().items()} | {"signs": self.signs}
 
     @property
     def size(self) -> int:
@@ -86,13 +89,13 @@ class Store:
         for name, x in self.arrays.items():
             grown[name][:, : self.size] = x
         whole = Store.of(grown)
-        self.key, self.value = whole.key, whole.value
+        self.key, self.value, self.signs = whole.key, whole.value, whole.signs
 
-    def write(self, at: int, key: Coded, value: Coded) -> None:
-        """Write T tokens [T, K, D] from index ``at`` on, over what stands there."""
+    def write(self, at: int, key: Coded, value: Coded, signs: np.ndarray) -> None:
+        """Write T tokens [T, K, D], and their keys' signs [T, K * W], from index ``at`` on, over what stands there."""
         stop = at + key.code.shape[0]
         self.reserve(stop)
-        for kept, new in ((*zip(self.key, key, strict=True), *zip(self.value, value, strict=True))):
+        for kept, new in zip((*self.key, *self.value, self.signs), (*key, *value, signs), strict=True):
             kept[:, at:stop] = new.swapaxes(0, 1)
 
 

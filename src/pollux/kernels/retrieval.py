@@ -1,13 +1,16 @@
-"""Retrieval over a long context: score every key, keep the best chunks, and look at those exactly.
+"""Retrieval over a long context: rank its chunks, keep the best, and look at those exactly.
 
-The selection is exact: a chunk is as good as its best key. A mean of keys would drown one token's signal among 160,000 chunks.
-With every chunk kept it equals dense attention.
+A chunk is as good as its best key: a mean of keys would drown one token's signal among 160,000 chunks. Among many chunks, bits of
+the keys say first which few can be good (`kernels.signs`); their keys are then scored as they are. With every chunk kept it equals
+dense attention.
 
-Axis letters: K key-value heads, M query rows, S context tokens, D head size, C chunks, L chunks kept, P tokens per chunk.
+Axis letters: K key-value heads, M query rows, R rows of a block, S context tokens, D head size, W words of signs, C chunks,
+L chunks chosen, P tokens per chunk.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -16,13 +19,19 @@ import jax.numpy as jnp
 from pollux.kernels.attention import HIDDEN, Partial
 from pollux.kernels.coded import Coded
 from pollux.kernels.products import dot
+from pollux.kernels.signs import rough_scores
 
-# Keys scored at once: scores of a block are M x KEY_BLOCK floats.
+# Keys scored at once: scores of a block are R x KEY_BLOCK floats.
 KEY_BLOCK = 8192
-# Query rows whose chosen keys are gathered at once.
+# Query rows that are worked for at once: they share a pass over the keys, and bound what is in memory beside them.
 ROW_BLOCK = 64
+# From so many chunks on, one of so many is looked at exactly, and never fewer than `LEAST_SHORTLIST`.
+SHORTLIST_FROM, SHORTLIST_SHARE, LEAST_SHORTLIST = 2048, 256, 256
 # The places that are handed back as evidence, per query row.
 EVIDENCE = 8
+
+# From the indices of keys [S'] to their values [S', any size].
+Values = Callable[[jax.Array], jax.Array]
 
 
 class Found(NamedTuple):
@@ -32,52 +41,84 @@ class Found(NamedTuple):
     weight: jax.Array
 
 
-def chunk_scores(q_KMD: jax.Array, key_KSD: Coded, length: jax.Array, chunk: int) -> jax.Array:
-    """The best score of each chunk for each query, float32 [K, M, C]; chunks past ``length`` score `HIDDEN`."""
-    heads, size, _ = key_KSD.code.shape
-    block = min(KEY_BLOCK, size)
-    rows = q_KMD.shape[1]
+class Keys(NamedTuple):
+    """The keys of one head, or with a leading axis of all. key: [S, D]; signs: uint32 [W, S], `signs.signs` of them."""
 
-    def score(start):
-        code, scale = (jax.lax.dynamic_slice_in_dim(x, start, block, axis=1) for x in key_KSD)
-        s = dot(q_KMD, code, (1, 1)) * scale[:, None]  # whole numbers up to 127 are exact in bf16
-        s = jnp.where(start + jnp.arange(block) < length, s, HIDDEN)
-        return s.reshape(heads, rows, block // chunk, chunk).max(-1)
-
-    best = jax.lax.map(score, jnp.arange(0, size, block))
-    return jnp.moveaxis(best, 0, 2).reshape(heads, rows, size // chunk)
+    key: Coded
+    signs: jax.Array
 
 
-def retrieve(q_KMD, key_KSD: Coded, value, length, chunk: int, selected: int) -> tuple[Partial, Found]:
+def retrieve(q_KMD, keys: Keys, value: Callable, length, chunk: int, selected: int) -> tuple[Partial, Found]:
     """Attention over the best ``selected`` chunks of each query row. S must be a multiple of min(S, KEY_BLOCK) and of chunk.
 
     Args:
         value: A function from a key-value head and the keys' indices [S'] to their values [S', any size].
         length: How many keys count; at 0 the result weighs nothing (its log-sum-exp is about `HIDDEN`).
     """
-    heads, size, _ = key_KSD.code.shape
-    best_KMC = chunk_scores(q_KMD, key_KSD, length, chunk)
-    _, chosen_KML = jax.lax.top_k(best_KMC, min(selected, size // chunk))
+    heads, rows, _ = q_KMD.shape
+    block = min(ROW_BLOCK, rows)
+    q_NRD = jnp.pad(q_KMD, [(0, 0), (0, -rows % block), (0, 0)]).reshape(heads, -1, block, q_KMD.shape[-1])
 
-    def row(head_query_chunks):
-        head, q_D, chosen_L = head_query_chunks
+    def head(number: int) -> tuple[Partial, Found]:
+        own = jax.tree.map(lambda x: x[number], keys)
+        look = lambda q_RD: _block(q_RD, own, lambda at: value(number, at), length, chunk, selected)  # noqa: E731
+        out = jax.lax.map(look, q_NRD[number])
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:rows], out)
+
+    return jax.tree.map(lambda *each: jnp.stack(each), *map(head, range(heads)))
+
+
+def _block(q_RD, keys: Keys, value: Values, length, chunk: int, selected: int) -> tuple[Partial, Found]:
+    """Some queries of one head."""
+    chunks = keys.key.code.shape[0] // chunk
+    selected, shortlist = min(selected, chunks), max(LEAST_SHORTLIST, chunks // SHORTLIST_SHARE, selected)
+    if chunks < max(SHORTLIST_FROM, shortlist):
+        _, chosen_RL = jax.lax.top_k(chunk_scores(q_RD, keys.key, length, chunk), selected)
+    else:
+        _, chosen_RL = jax.lax.top_k(rough_scores(q_RD, keys.signs, length, chunk), shortlist)
+
+    def row(query_chunks):
+        q_D, chosen_L = query_chunks
+        s_LP = _scores(q_D, keys.key, chosen_L, length, chunk)
+        if len(chosen_L) > selected:
+            _, best = jax.lax.top_k(s_LP.max(-1), selected)
+            s_LP, chosen_L = s_LP[best], chosen_L[best]
         index_S = (chosen_L[:, None] * chunk + jnp.arange(chunk)).reshape(-1)
-        key = Coded(*(x[head, index_S] for x in key_KSD)).decode()
-        return _look(q_D, key, value(head, index_S), index_S, length)
+        return _look(s_LP.reshape(-1), value(index_S), index_S)
 
-    rows = q_KMD.shape[1]
-    head = jnp.repeat(jnp.arange(heads), rows)
-    flat = lambda x: x.reshape(heads * rows, *x.shape[2:])  # noqa: E731
-    # in batches, so that the gathered keys of a few rows, not of all, are in memory at once
-    out = jax.lax.map(row, (head, flat(q_KMD), flat(chosen_KML)), batch_size=min(ROW_BLOCK, heads * rows))
-    part, found = jax.tree.map(lambda x: x.reshape(heads, rows, *x.shape[1:]), out)
-    return part, found
+    return jax.lax.map(row, (q_RD, chosen_RL))
 
 
-def _look(q_D, key_SD, value_SD, index_S, length) -> tuple[Partial, Found]:
-    """One query, rounded to bf16 as in the dense form, over its chosen keys; sums are float32."""
+def chunk_scores(q_RD: jax.Array, key_SD: Coded, length: jax.Array, chunk: int) -> jax.Array:
+    """The best score of each chunk for each query, float32 [R, C]; chunks past ``length`` score `HIDDEN`."""
+    size, rows = key_SD.code.shape[0], q_RD.shape[0]
+    block = min(KEY_BLOCK, size)
+
+    def score(start):
+        code, scale = (jax.lax.dynamic_slice_in_dim(x, start, block) for x in key_SD)
+        s = dot(q_RD, code, (1, 1)) * scale  # whole numbers up to 127 are exact in bf16
+        s = jnp.where(start + jnp.arange(block) < length, s, HIDDEN)
+        return s.reshape(rows, block // chunk, chunk).max(-1)
+
+    return jnp.moveaxis(jax.lax.map(score, jnp.arange(0, size, block)), 0, 1).reshape(rows, size // chunk)
+
+
+def _scores(q_D: jax.Array, key_SD: Coded, chosen_L: jax.Array, length, chunk: int) -> jax.Array:
+    """The scores of every key of the chosen chunks, float32 [L, P], for a query rounded to bf16 as in the dense form.
+
+    Chunk by chunk: to gather them first, or to have a matrix product of so few rows, takes several times as long on CPU.
+    """
     q_D = q_D.astype(jnp.bfloat16).astype(jnp.float32)
-    s_S = jnp.where(index_S < length, (key_SD * q_D).sum(-1), HIDDEN)
+
+    def score(number):
+        code, scale = (jax.lax.dynamic_slice_in_dim(x, number * chunk, chunk) for x in key_SD)
+        return jnp.where(number * chunk + jnp.arange(chunk) < length, (code.astype(jnp.float32) * q_D).sum(-1) * scale, HIDDEN)
+
+    return jax.lax.map(score, chosen_L)
+
+
+def _look(s_S: jax.Array, value_SD: jax.Array, index_S: jax.Array) -> tuple[Partial, Found]:
+    """One query's softmax over its chosen keys; sums are float32."""
     lse = jax.nn.logsumexp(s_S)
     p_S = jnp.exp(s_S - lse)
     weight, place = jax.lax.top_k(p_S, min(EVIDENCE, p_S.shape[0]))

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from pollux.kernels.attention import Partial, Sight, attend, banded, dense, fold_keys, fold_queries, merge, sees, unfold_queries
 from pollux.kernels.products import linear
-from pollux.kernels.retrieval import Found, retrieve
+from pollux.kernels.retrieval import Found, Keys, retrieve
 from pollux.model.ahead import look_ahead, settled, stretches
 from pollux.model.cache import Context, Past, join, joined_sight, looks_ahead
 from pollux.model.layers import causal_conv, pick, rms_norm, rotary
@@ -178,7 +178,8 @@ def _with_context(q, part: Partial, context: Context, config: ModelConfig, copie
     gather = lambda y: y.reshape(batch, kv, -1, *y.shape[2:]).swapaxes(0, 1).reshape(kv, -1, *y.shape[2:])  # noqa: E731
     spread = lambda y: y.reshape(kv, batch, -1, *y.shape[2:]).swapaxes(0, 1).reshape(batch * kv, -1, *y.shape[2:])  # noqa: E731
     value = lambda head, index: _with_tokens(context.values(head, index), context.token[index], copied_VW)  # noqa: E731
-    far, found = retrieve(gather(rows), context.key, value, context.length, config.chunk, config.selected)
+    keys = Keys(context.key, context.signs.reshape(kv, -1, context.signs.shape[-1]))
+    far, found = retrieve(gather(rows), keys, value, context.length, config.chunk, config.selected)
     far = Partial(spread(far.out), spread(far.lse))
     both = merge(part, far)
     # found's weights are shares of the context's softmax; make them shares of the whole

@@ -36,10 +36,12 @@ class Past(NamedTuple):
 class Context(NamedTuple):
     """Everything that was read, as a retrieval layer keeps it.
 
-    key: [K, S, D], [K, S, D + A] where keys look ahead; value: [K, S, D]; token: int32 [S]. The first ``length`` count.
+    key: [K, S, D], [K, S, D + A] where keys look ahead. signs: uint32 [K * words, S], theirs (`kernels.signs`). value: [K, S, D].
+    token: int32 [S]. The first ``length`` count.
     """
 
     key: Coded
+    signs: jax.Array
     value: Coded
     token: jax.Array
     length: jax.Array

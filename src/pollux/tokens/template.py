@@ -9,6 +9,7 @@ behind a space): to repeat it is then to copy it, and no spelling has to be know
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -95,14 +96,16 @@ def example(vocabulary: Vocabulary, item: Example) -> Lesson:
     parts, at = [_unasked(context.ids)], context.size
     for asked in item.questions:
         ids = question(vocabulary, asked.text)
-        if asked.evidence:
-            where = _Passage(asked.evidence, item.context, context.ids[inside], inside, starts)
+        if asked.evidence or asked.parts:
+            source = _Source(item.context, context.ids[inside], inside, starts)
+            copied = asked.parts or ((asked.answer, asked.evidence),)
         else:
             text = f" {asked.text.strip()}"
             own_ids, own_starts, _ = vocabulary.encode_places(text)
             # 1: the token that opens a question
-            where = _Passage((0, len(text)), text, own_ids, at + 1 + np.arange(own_ids.size), own_starts)
-        parts += [_unasked(ids), _reply(vocabulary, asked.answer, where)]
+            source = _Source(text, own_ids, at + 1 + np.arange(own_ids.size), own_starts)
+            copied = ((asked.answer, (0, len(text))),)
+        parts += [_unasked(ids), _reply(vocabulary, asked.answer, copied, source)]
         at += ids.size + parts[-1].size
     return Lesson(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -128,13 +131,12 @@ def _places(text: str, answer: str, start: int, end: int) -> int:
     return -1
 
 
-class _Passage(NamedTuple):
-    """Where an answer is to be found: a range of characters of a text, and that text's tokens.
+class _Source(NamedTuple):
+    """The text that answers are copied from, and its tokens.
 
     ids, place, start: int32 [S], each token's id, its place in the stream and the character that it starts at.
     """
 
-    within: tuple[int, int]
     text: str
     ids: np.ndarray
     place: np.ndarray
@@ -145,20 +147,39 @@ class _Passage(NamedTuple):
         return np.searchsorted(self.start, character, side="right") - 1
 
 
-def _reply(vocabulary: Vocabulary, text: str, passage: _Passage) -> Lesson:
-    """An answer, each token of it with the one that it repeats and the passage around that."""
-    text = text.strip()
+def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence[tuple[str, tuple[int, int]]], source: _Source) -> Lesson:
+    """An answer, its parts copied from ranges of the source, and its end."""
+    answer, pieces, at = answer.strip(), [], 0
+    for part, within in copied:
+        part = part.strip()
+        start = answer.index(part, at)
+        piece = _copy(vocabulary, part, within, source)
+        if between := answer[at:start]:
+            # what is copied may begin with the space before it
+            between = between.removesuffix(" ") if vocabulary.decode(piece.ids[:1]).startswith(" ") else between
+            pieces.append(_answered(vocabulary.encode(between)))
+        pieces.append(piece)
+        at = start + len(part)
+    pieces.append(_answered(np.append(vocabulary.encode(answer[at:]), np.int32(END))))  # its end is copied from nowhere
+    return Lesson(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+
+
+def _copy(vocabulary: Vocabulary, text: str, within: tuple[int, int], source: _Source) -> Lesson:
+    """Part of an answer, each token of it with the one that it repeats, if the range holds it, and the range around that."""
     ids, _, ends = vocabulary.encode_places(f" {text}")
-    source, around = np.full(ids.size, -1, np.int32), np.array([-1, -1], np.int32)
-    found = _places(passage.text, text, *passage.within)
-    if found >= 0:
-        first, last = passage.token(np.array([found, found + len(text) - 1]))
-        verbatim = passage.ids[first : last + 1]
-        if vocabulary.decode(verbatim).strip() == text:
-            ids, token = verbatim, np.arange(first, last + 1)
-        else:  # by a token's last character, which, unlike its first, is never the space that a word may begin with
-            token = passage.token(found + ends - 2)
-        source, around = passage.place[token], passage.place[passage.token(np.array(passage.within) - [0, 1])]
-    whole = ids.size + 1  # its end is copied from nowhere
-    passages = np.where(np.arange(whole)[:, None] < ids.size, around, -1).astype(np.int32)
-    return Lesson(np.append(ids, np.int32(END)), np.ones(whole, bool), np.append(source, np.int32(-1)), passages)
+    found = _places(source.text, text, *within)
+    if found < 0:
+        return _answered(ids)
+    first, last = source.token(np.array([found, found + len(text) - 1]))
+    verbatim = source.ids[first : last + 1]
+    if vocabulary.decode(verbatim).strip() == text:
+        ids, token = verbatim, np.arange(first, last + 1)
+    else:  # by a token's last character, which, unlike its first, is never the space that a word may begin with
+        token = source.token(found + ends - 2)
+    around = source.place[source.token(np.array(within) - [0, 1])].astype(np.int32)
+    return Lesson(ids, np.ones(ids.size, bool), source.place[token].astype(np.int32), np.tile(around, (ids.size, 1)))
+
+
+def _answered(ids: np.ndarray) -> Lesson:
+    """Part of an answer that is copied from nowhere."""
+    return _unasked(ids)._replace(answer=np.ones(ids.size, bool))

@@ -60,12 +60,13 @@ def test_the_eleven_names():
 def test_one_needle_is_spoken_of_in_the_singular():
     drawn = small(Needles("noise"))
     (value,) = drawn.references
-    key = drawn.needle.removeprefix("One of the special magic numbers for ").removesuffix(f" is: {value}.")
+    key = drawn.needles[0].removeprefix("One of the special magic numbers for ").removesuffix(f" is: {value}.")
     head = (
         "A special magic number is hidden within the following text. Make sure to memorize it. I will quiz you about the number "
         "afterwards.\n"
     )
-    assert drawn.context in {head + "\n".join(lines) for lines in ([drawn.needle, NOISE, NOISE], [NOISE, drawn.needle, NOISE])}
+    (needle,) = drawn.needles
+    assert drawn.context in {head + "\n".join(lines) for lines in ([needle, NOISE, NOISE], [NOISE, needle, NOISE])}
     assert drawn.question == (
         f"What is the special magic number for {key} mentioned in the provided text? "
         f"The special magic number for {key} mentioned in the provided text is"

@@ -128,11 +128,8 @@ class Needle:
         haystack = running_text(self.documents, rng.randrange(len(self.documents)), self._room(statements), self.count)
         context, ranges = _insert(haystack, statements, depths, before, behind)
         groups = [(n,) for n in range(self.needles)] if self.separate else [tuple(rng.sample(range(self.needles), self.asked))]
-        # several needles have no one place
-        places = [ranges[group[0]] if len(group) == 1 else None for group in groups]
-        asked = [([cities[n] for n in group], [numbers[n] for n in group]) for group in groups]
-        questions = (self._question(*words, place) for words, place in zip(asked, places, strict=True))
-        return Example(context, tuple(questions))
+        found = [[(cities[n], numbers[n], ranges[n]) for n in group] for group in groups]
+        return Example(context, tuple(map(self._question, found)))
 
     def _depths(self, rng: Random, i: int) -> list[float]:
         """A depth for each needle."""
@@ -156,10 +153,14 @@ class Needle:
             )
         return self.tokens - taken
 
-    def _question(self, cities: Sequence[str], values: Sequence[str], evidence: Range | None) -> Question:
+    def _question(self, wanted: Sequence[tuple[str, str, Range]]) -> Question:
+        """One question for the city, number and place of each needle that it asks for. Several have no one place."""
+        cities, values, places = zip(*wanted, strict=True)
+        evidence = places[0] if len(places) == 1 else None
         form = "separate" if self.separate else f"{self.asked}_of_{self.needles}" if self.needles > 1 else "single"
         text = _wording(self.variant, cities, self.needles)
-        return Question(text, ", ".join(values), evidence, f"needle/{self.variant}/{form}")
+        parts = tuple(zip(values, places, strict=True))
+        return Question(text, ", ".join(values), evidence, f"needle/{self.variant}/{form}", parts)
 
     def score(self, question: Question, reply: str) -> float:
         """Share of what was asked for that the reply contains.

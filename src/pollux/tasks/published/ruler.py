@@ -68,7 +68,7 @@ class Needles:
         owned = {key: values[n * self.values : (n + 1) * self.values] for n, key in enumerate(keys[: self.keys])}
         needles = [self._needle(key, value) for key in owned for value in owned[key]]
         asked = rng.sample(keys[: self.keys], self.asked)
-        first = self._needle(asked[0], owned[asked[0]][0])
+        wanted = [(key, value) for key in asked for value in owned[key]]
         rng.shuffle(needles)
         if self.haystack == "essay":
             text = _among_sentences(_essay(setting.documents, rng, units * _WORD), needles, rng)
@@ -76,7 +76,7 @@ class Needles:
             hay = map(self._needle, keys[self.keys :], values[self.keys * self.values :])
             text = _among_lines(list(hay) if others else [NOISE] * units, needles, rng)
         preface, question = self._prompt(asked)
-        return Drawn(f"{preface}\n{text}", question, [value for key in asked for value in owned[key]], first)
+        return Drawn(f"{preface}\n{text}", question, [value for _, value in wanted], [self._needle(*pair) for pair in wanted])
 
     def _needle(self, key: str, value: str) -> str:
         return f"One of the special magic {self.value} for {key} is: {value}."
@@ -218,11 +218,13 @@ class Ruler:
         drawn, used = fit(lambda n: maker.draw(Random(f"{self.seed}/{i}"), n, self), self._spent, maker.least, self.tokens)
         if used > self.tokens:
             raise ValueError(f"{self.name} needs at least {used:.0f} tokens, got {self.tokens}; raise tokens")
-        start = drawn.context.find(drawn.needle) if drawn.needle else -1
+        starts = [drawn.context.find(needle) for needle in drawn.needles]
+        places = [(start, start + len(needle)) for start, needle in zip(starts, drawn.needles, strict=True)]
         # where several references are asked for, several places hold the answer; but a chain has one beginning
-        place = drawn.needle and (len(drawn.references) == 1 or self.name == "vt")
-        evidence = (start, start + len(drawn.needle)) if place else None
-        return Example(drawn.context, (Question(drawn.question, ", ".join(drawn.references), evidence, f"ruler/{self.name}"),))
+        evidence = places[0] if len(places) == 1 or self.name == "vt" else None
+        parts = tuple(zip(drawn.references, places, strict=True)) if places else ()
+        answer = ", ".join(drawn.references)
+        return Example(drawn.context, (Question(drawn.question, answer, evidence, f"ruler/{self.name}", parts),))
 
     def _spent(self, drawn: Drawn) -> float:
         return measure(f"{drawn.context}\n{drawn.question}", self.count) + _TASKS[self.name].output

@@ -102,12 +102,13 @@ _RUN = 1 << 16  # words joined at a time: a string for each of ten million would
 
 
 class Drawn(NamedTuple):
-    """One example before it is a Question: the prompt up to the question, the question, the references, and the needle."""
+    """One example before it is a Question: the prompt up to the question, the question, the references, and, where these stand in
+    needles, the needle of each."""
 
     context: str
     question: str
     references: list[str]
-    needle: str = ""
+    needles: Sequence[str] = ()
 
 
 class Setting(Protocol):
@@ -236,7 +237,7 @@ class Chain:
             "Answer: According to the chain(s) of variable assignment in the text above, "
             f"{len(names)} variables are assigned the value {value}, they are: "
         )
-        return Drawn("\n".join([preface, "", *lines]), question, names, chain[0])
+        return Drawn("\n".join([preface, "", *lines]), question, names, chain)
 
 
 @dataclass(frozen=True)

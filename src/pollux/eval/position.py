@@ -1,0 +1,100 @@
+"""Loss by position: how much easier the next token becomes as more stands before it.
+
+As in the Gemini 1.5 report (Figure 7): the mean loss up to a position x, fitted by a power law L(x) = a x^b + c.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+
+from pollux.data.source import Corpus
+
+# The fit begins here: before it, a mean is that of too few tokens.
+_FIRST = 64
+# Points of the fit per doubling of the length.
+_POINTS = 4
+
+
+class Fit(NamedTuple):
+    """L(x) = a x^b + c, in nats, and how much of the points' variance it explains."""
+
+    a: float
+    b: float
+    c: float
+    r2: float
+
+
+class Octave(NamedTuple):
+    """The tokens from ``start`` to twice that: their mean loss in nats, with a 95% interval over the documents."""
+
+    start: int
+    mean: float
+    low: float
+    high: float
+
+
+def documents(corpus: Corpus, kind: str, characters: int, count: int, seed: int) -> Iterator[str]:
+    """``count`` texts of so many characters: the novels, or the files of code, one after another, each time in another order."""
+    texts = corpus.prose if kind == "prose" else [source for _, source in corpus.code]
+    for number in range(count):
+        order = Random(f"{seed}/{number}").sample(range(len(texts)), len(texts))
+        yield "\n\n".join(texts[i] for i in order)[:characters]
+
+
+def cumulative(nll_NT: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions, evenly spaced by their logarithm, and the mean loss of all tokens up to each: int64 [P], float64 [P]."""
+    length = nll_NT.shape[1]
+    count = max(2, round(math.log2(length / _FIRST) * _POINTS) + 1)
+    places = np.unique(np.geomspace(_FIRST, length, count).round().astype(np.int64))
+    return places, np.cumsum(nll_NT.mean(0, dtype=np.float64))[places - 1] / places
+
+
+def fit(places: np.ndarray, means: np.ndarray) -> Fit:
+    """The power law nearest to the points. With b given, a and c are a line's; so b alone is searched for."""
+    from scipy.optimize import minimize_scalar
+
+    x = places / places[0]
+
+    def line(b: float) -> tuple[np.ndarray, float]:
+        design = np.stack([x**b, np.ones_like(x)], axis=1)
+        found = np.linalg.lstsq(design, means, rcond=None)[0]
+        return found, float(((design @ found - means) ** 2).sum())
+
+    grid = np.linspace(-3, 1, 81)
+    near = min(grid[grid != 0], key=lambda b: line(b)[1])
+    b = float(minimize_scalar(lambda b: line(b)[1], bounds=(near - 0.05, near + 0.05), method="bounded").x)
+    (a, c), rest = line(b)
+    return Fit(float(a) / float(places[0]) ** b, b, float(c), 1 - rest / float(((means - means.mean()) ** 2).sum()))
+
+
+def octaves(nll_NT: np.ndarray) -> list[Octave]:
+    """Mean losses by doubling positions, from `_FIRST` on; the last one may be cut short."""
+    found, start, length = [], _FIRST, nll_NT.shape[1]
+    while start < length:
+        means = nll_NT[:, start : 2 * start].mean(1, dtype=np.float64)
+        half = 1.96 * means.std(ddof=1) / math.sqrt(means.size) if means.size > 1 else math.nan
+        found.append(Octave(start, float(means.mean()), float(means.mean() - half), float(means.mean() + half)))
+        start *= 2
+    return found
+
+
+def draw(path: Path, title: str, curves: Sequence[tuple[str, np.ndarray, np.ndarray, Fit]]) -> None:
+    """A PNG of the points and the fitted laws, one curve for each (name, places, means, fit)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for name, places, means, law in curves:
+        (line,) = axes.plot(places, means, "o", markersize=3, label=name)
+        label = f"{law.a:.3g} x^{law.b:.3f} + {law.c:.3f}, R² {law.r2:.4f}"
+        axes.plot(places, law.a * places.astype(float) ** law.b + law.c, color=line.get_color(), linewidth=1, label=label)
+    axes.set_xscale("log")
+    axes.set(xlabel="position, tokens", ylabel="mean loss up to there, nats a token", title=title)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=150)
