@@ -2,8 +2,9 @@
 
 import pytest
 
+from pollux.tasks.facts import load_phrasings
 from pollux.tasks.lexicon import split_of
-from pollux.tasks.recall import Recall, load_phrasings
+from pollux.tasks.recall import Recall
 
 DAY = "It was day {} of the long rain. Nobody went out.\nThe porter slept, and the lamp burned."
 BOOK = "\n\n".join(DAY.format(n) for n in range(400))

@@ -30,6 +30,7 @@ which should be texts that the model was not trained on.
 
 tasks (TASK or TASK:VARIANT):
   recall       made-up facts hidden in the texts; exact answers and right citations
+  two_step     facts that refer to facts: a value asked for through the subject that is said to share it
   needle       the magic number of a city: gemini (as in the report), kamradt, lwm
   ruler        RULER's 11 synthetic tasks: niah_single_1 … fwe, all of them when none is named
   babilong     facts among the sentences of the texts: qa1 … qa5
@@ -71,8 +72,9 @@ def add(commands) -> None:
     add_argument("--n", type=int, help="questions per task and length (default: 200); documents of position (default: 8)")
     add_argument("--needles", type=int, default=1, metavar="N", help="needles that one question asks for (default: 1)")
     add_argument("--shared", type=int, default=1, metavar="N", help="needles of one context, asked for one by one (default: 1)")
-    add_argument("--facts", type=int, help="facts per context of recall, all asked for (default: 10, and 50 from 64k tokens on)")
-    add_argument("--phrasings", choices=("train", "heldout"), default="train", help="of recall (default: train)")
+    help_facts = "of recall (all asked for) and two_step (half), per context (default: 10, and 50 from 64k tokens on)"
+    add_argument("--facts", type=int, metavar="N", help=help_facts)
+    add_argument("--phrasings", choices=("train", "heldout"), default="train", help="of recall and two_step (default: train)")
     add_argument("--seed", type=int, default=1, help="of everything that is drawn (default: 1)")
     help_out = "keep every question, reply and score here, with a table and a heat map; the same command goes on where it stopped"
     add_argument("--out", type=Path, metavar="DIR", help=help_out)

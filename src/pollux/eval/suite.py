@@ -19,6 +19,7 @@ from pollux.tasks.published.ruler import NAMES, ruler
 from pollux.tasks.reading import Reading, f1
 from pollux.tasks.recall import Recall
 from pollux.tasks.task import Task
+from pollux.tasks.two_step import TwoStep
 
 # Characters per token of English prose under the shipped vocabulary, for tasks that count characters.
 CHARACTERS = 3.7
@@ -79,6 +80,12 @@ def _recall(variant: str, w: Wanted) -> Task:
     return Recall(w.corpus.prose, w.phrasings, "heldout", characters=size, facts=facts, questions=facts, seed=w.seed)
 
 
+def _two_step(variant: str, w: Wanted) -> Task:
+    size, count = (round(w.tokens * CHARACTERS),) * 2, w.facts or (50 if w.tokens >= 64_000 else 10)
+    sizes = {"characters": size, "facts": (count, count), "links": ((count + 1) // 2,) * 2}
+    return TwoStep(w.corpus.prose, w.phrasings, "heldout", **sizes, seed=w.seed)
+
+
 def _needle(variant: str, w: Wanted) -> Task:
     several = {"needles": w.shared, "separate": True} if w.shared > 1 else {"needles": w.needles, "asked": w.needles}
     return Needle(w.corpus.prose, w.tokens, w.count, variant, w.shares, **several, seed=w.seed)
@@ -104,6 +111,7 @@ def _reading(variant: str, w: Wanted) -> Task:
 _F1 = (("f1", f1),)
 SUITE = {
     "recall": Family(_recall, exact=True),
+    "two_step": Family(_two_step, exact=True),
     "needle": Family(_needle, ("gemini", "kamradt", "lwm")),
     "ruler": Family(lambda v, w: ruler(v, w.corpus.prose, w.tokens, w.count, w.seed), NAMES, all=True),
     "babilong": Family(lambda v, w: Babilong(w.corpus.prose, w.tokens, w.count, v, seed=w.seed), BABILONG, all=True),

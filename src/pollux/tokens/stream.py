@@ -40,7 +40,7 @@ class Lesson(NamedTuple):
     ids: int32 [T].
     answer: bool [T], True where a token is part of an answer.
     source: int32 [T], for a token that is copied from an earlier one, where in this lesson that stands; -1 for others.
-    passage: int32 [T, 2], first and last token of the passage that the source stands in; -1 for others.
+    passage: int32 [T, 2], first and last token of the passage that the source stands in, or that leads there; -1 for others.
     """
 
     ids: np.ndarray

@@ -19,6 +19,7 @@ from pollux.tasks.task import Example
 from pollux.tokens.stream import Lesson, Stream, join
 from pollux.tokens.vocabulary import DOCUMENT, END, MODEL, PAGE, USER, Vocabulary
 
+Range = tuple[int, int]  # of characters
 # What a turn of the conversation is called where evidence names a file.
 TURN = "(this conversation)"
 
@@ -105,7 +106,7 @@ def example(vocabulary: Vocabulary, item: Example) -> Lesson:
             # 1: the token that opens a question
             source = _Source(text, own_ids, at + 1 + np.arange(own_ids.size), own_starts)
             copied = ((asked.answer, (0, len(text))),)
-        parts += [_unasked(ids), _reply(vocabulary, asked.answer, copied, source)]
+        parts += [_unasked(ids), _reply(vocabulary, asked.answer, copied, source, asked.via)]
         at += ids.size + parts[-1].size
     return Lesson(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -147,13 +148,14 @@ class _Source(NamedTuple):
         return np.searchsorted(self.start, character, side="right") - 1
 
 
-def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence[tuple[str, tuple[int, int]]], source: _Source) -> Lesson:
-    """An answer, its parts copied from ranges of the source, and its end."""
+def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence[tuple[str, Range]], source: _Source, via: Range | None) -> Lesson:
+    """An answer, its parts copied from ranges of the source, and its end. ``via`` is the passage to look at first, if it is
+    another than what holds the answer."""
     answer, pieces, at = answer.strip(), [], 0
     for part, within in copied:
         part = part.strip()
         start = answer.index(part, at)
-        piece = _copy(vocabulary, part, within, source)
+        piece = _copy(vocabulary, part, within, source, via or within)
         if between := answer[at:start]:
             # what is copied may begin with the space before it
             between = between.removesuffix(" ") if vocabulary.decode(piece.ids[:1]).startswith(" ") else between
@@ -164,8 +166,8 @@ def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence[tuple[str, tupl
     return Lesson(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
 
 
-def _copy(vocabulary: Vocabulary, text: str, within: tuple[int, int], source: _Source) -> Lesson:
-    """Part of an answer, each token of it with the one that it repeats, if the range holds it, and the range around that."""
+def _copy(vocabulary: Vocabulary, text: str, within: Range, source: _Source, passage: Range) -> Lesson:
+    """Part of an answer, each token of it with the one that it repeats, if the range holds it, and the passage to look at."""
     ids, _, ends = vocabulary.encode_places(f" {text}")
     found = _places(source.text, text, *within)
     if found < 0:
@@ -176,7 +178,7 @@ def _copy(vocabulary: Vocabulary, text: str, within: tuple[int, int], source: _S
         ids, token = verbatim, np.arange(first, last + 1)
     else:  # by a token's last character, which, unlike its first, is never the space that a word may begin with
         token = source.token(found + ends - 2)
-    around = source.place[source.token(np.array(within) - [0, 1])].astype(np.int32)
+    around = source.place[source.token(np.array(passage) - [0, 1])].astype(np.int32)
     return Lesson(ids, np.ones(ids.size, bool), source.place[token].astype(np.int32), np.tile(around, (ids.size, 1)))
 
 

@@ -1,0 +1,40 @@
+"""A fact asked for through the subject that shares it: the evidence holds the value, and nothing else tells it."""
+
+import pytest
+
+from pollux.tasks.two_step import LINKS, TwoStep
+
+DAY = "It was day {} of the long rain. Nobody went out.\nThe porter slept, and the lamp burned."
+BOOK = "\n\n".join(DAY.format(n) for n in range(400))
+
+
+@pytest.mark.parametrize("side", LINKS)
+@pytest.mark.parametrize("options", [{}, {"borrowed": 1.0}, {"facts": (10, 10), "links": (10, 10), "characters": (6000, 6000)}])
+def test_the_link_names_who_is_asked_about_and_the_evidence_whose_value_it_is(side, options):
+    task = TwoStep([BOOK], side, side, **options)
+    for example in map(task.example, range(40)):
+        assert example.questions
+        for question in example.questions:
+            link, fact = example.context[slice(*question.via)], example.context[slice(*question.evidence)]
+            assert question.answer in fact and question.answer not in link and "{" not in question.text + link
+            assert task.score(question, question.answer) == 1.0 and task.score(question, "nothing") == 0.0
+
+
+def test_a_second_subject_is_named_in_its_link_and_nowhere_else():
+    task = TwoStep([BOOK], facts=(6, 6), links=(6, 6), characters=(4000, 4000))
+    for example in map(task.example, range(40)):
+        links = [example.context[slice(*question.via)] for question in example.questions]
+        assert len(set(links)) == len(links) == len({q.evidence for q in example.questions})
+
+
+def test_wordings_of_links_are_split_and_all_have_their_slots():
+    assert not set(LINKS["train"]) & set(LINKS["heldout"])
+    for text in (*LINKS["train"], *LINKS["heldout"]):
+        assert all(slot in text for slot in ("{other}", "{subject}", "{attribute}"))
+
+
+def test_bad_settings_are_told():
+    with pytest.raises(ValueError, match="split is"):
+        TwoStep([BOOK], split="both")
+    with pytest.raises(ValueError, match="links must be"):
+        TwoStep([BOOK], links=(0, 3))
