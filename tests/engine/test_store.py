@@ -55,7 +55,7 @@ def test_a_full_disk_is_told_before_anything_is_written(scarce, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.posix_fallocate", full)
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
     with pytest.raises(ContextError, match=r"no room .* that the context needs: No space left"):
         Store.empty(2, 8, 4)
 

@@ -24,6 +24,15 @@ def retrieve(q, key, value, length, chunk, selected):
     return retrieval.retrieve(q, Keys(key, jnp.swapaxes(signs(key.code), 1, 2)), decoded, length, chunk, selected)
 
 
+@pytest.fixture
+def every_key(monkeypatch):
+    """No shortlist: every key is scored."""
+    monkeypatch.setattr(retrieval, "SHORTLIST_FROM", 1 << 30)
+    retrieve.clear_cache()
+    yield
+    retrieve.clear_cache()
+
+
 attend = jax.jit(attention.attend)
 encode = jax.jit(coded.encode)
 
@@ -80,7 +89,7 @@ def test_few_chunks_are_attention_over_the_best_of_them():
     scores = np.einsum("kmd,ksd->kms", q, key.decode())
     best = np.where(np.arange(256) < 250, scores, -1e30).reshape(HEADS, ROWS, -1, CHUNK).max(-1)
     for h in range(HEADS):
-        np.testing.assert_allclose(chunk_scores(q[h], Coded(*(x[h] for x in key)), np.int32(250), CHUNK), best[h], atol=1e-4)
+        np.testing.assert_allclose(chunk_scores(q[h], key, h, np.int32(250), CHUNK), best[h], atol=1e-4)
     for h, m in np.ndindex(HEADS, ROWS):
         chosen = np.argsort(-best[h, m])[:kept]
         seen = np.isin(np.arange(256) // CHUNK, chosen) & (np.arange(256) < 250)
@@ -101,9 +110,7 @@ def test_nothing_read_weighs_nothing():
 
 
 @pytest.mark.parametrize(("length", "room"), [(300, 4 * KEY_BLOCK), (KEY_BLOCK + 9, 2 * KEY_BLOCK)])
-def test_spare_room_changes_nothing(length, room, monkeypatch):
-    monkeypatch.setattr(retrieval, "SHORTLIST_FROM", 1 << 30)
-    retrieve.clear_cache()
+def test_spare_room_changes_nothing(length, room, every_key):
     least = -(-length // CHUNK) * CHUNK if length < KEY_BLOCK else 2 * KEY_BLOCK
     q, key, value = context(least, length)
     spare = lambda x: np.concatenate([x, np.full((HEADS, room - least, *x.shape[2:]), 30, x.dtype)], axis=1)  # noqa: E731
@@ -111,25 +118,44 @@ def test_spare_room_changes_nothing(length, room, monkeypatch):
     small, large = (retrieve(q, k, v, np.int32(length), CHUNK, 6) for k, v in ((key, value), (pad(key), pad(value))))
     for a, b in zip(jax.tree.leaves(small), jax.tree.leaves(large), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
-    retrieve.clear_cache()
 
 
-@pytest.mark.parametrize("noise", [0.0, 1.0])
-def test_a_shortlist_by_signs_holds_what_every_score_would_find(noise, monkeypatch):
-    """Keys that resemble a query about as those of a trained model do (one number in so many points elsewhere), among 60,000."""
-    rng, size, depth = np.random.default_rng(3), 8 * KEY_BLOCK, 64
+def resembling(noise: float, size: int):
+    """Queries, and among so many keys one for each that resembles it as those of a trained model do."""
+    rng, depth = np.random.default_rng(3), 64
     q, key, value = (rng.normal(size=(1, n, depth)).astype(np.float32) for n in (20, size, size))
     places = rng.choice(size, 20, replace=False)
     key[0, places] = q[0] + noise * rng.normal(size=(20, depth))
-    q, key, value = 2 * q, encode(key), encode(value)
-    short, found = retrieve(q, key, value, np.int32(size), CHUNK, 4)
-    monkeypatch.setattr(retrieval, "SHORTLIST_FROM", 1 << 30)
-    retrieve.clear_cache()
-    every, truth = retrieve(q, key, value, np.int32(size), CHUNK, 4)
-    retrieve.clear_cache()
+    return 2 * q, encode(key), encode(value), places
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_a_shortlist_by_signs_holds_what_every_score_would_find(noise, request):
+    q, key, value, places = resembling(noise, 8 * KEY_BLOCK)
+    short, found = retrieve(q, key, value, np.int32(8 * KEY_BLOCK), CHUNK, 4)
+    request.getfixturevalue("every_key")
+    every, truth = retrieve(q, key, value, np.int32(8 * KEY_BLOCK), CHUNK, 4)
     np.testing.assert_array_equal(found.index[..., 0], truth.index[..., 0])
     np.testing.assert_array_equal(found.index[0, :, 0], places)
     np.testing.assert_allclose(short.lse, every.lse, atol=1e-3)
+
+
+def test_a_shortlist_holds_nothing_from_spare_room():
+    q, key, value, _ = resembling(0.0, 8 * KEY_BLOCK)
+    length = 3 * KEY_BLOCK + 5
+    _, found = retrieve(q, key, value, np.int32(length), CHUNK, 4)
+    assert (np.asarray(found.index)[np.asarray(found.weight) > 0] < length).all()
+
+
+def test_an_accelerator_gathers_what_a_cpu_looks_at_chunk_by_chunk(monkeypatch):
+    q, key, value, _ = resembling(1.0, 4 * KEY_BLOCK)
+    each = retrieve(q, key, value, np.int32(4 * KEY_BLOCK - 3), CHUNK, 4)
+    monkeypatch.setattr(retrieval, "_on_cpu", lambda: False)
+    retrieve.clear_cache()
+    together = retrieve(q, key, value, np.int32(4 * KEY_BLOCK - 3), CHUNK, 4)
+    retrieve.clear_cache()
+    for a, b in zip(jax.tree.leaves(each), jax.tree.leaves(together), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
 
 
 def test_more_rows_than_a_batch_of_rows():

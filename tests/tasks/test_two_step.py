@@ -1,8 +1,11 @@
 """A fact asked for through the subject that shares it: the evidence holds the value, and nothing else tells it."""
 
+from random import Random
+
 import pytest
 
-from pollux.tasks.two_step import LINKS, TwoStep
+from pollux.tasks.facts import Fact, load_phrasings
+from pollux.tasks.two_step import LINKS, TwoStep, _others
 
 DAY = "It was day {} of the long rain. Nobody went out.\nThe porter slept, and the lamp burned."
 BOOK = "\n\n".join(DAY.format(n) for n in range(400))
@@ -20,11 +23,18 @@ def test_the_link_names_who_is_asked_about_and_the_evidence_whose_value_it_is(si
             assert task.score(question, question.answer) == 1.0 and task.score(question, "nothing") == 0.0
 
 
-def test_a_second_subject_is_named_in_its_link_and_nowhere_else():
-    task = TwoStep([BOOK], facts=(6, 6), links=(6, 6), characters=(4000, 4000))
-    for example in map(task.example, range(40)):
-        links = [example.context[slice(*question.via)] for question in example.questions]
-        assert len(set(links)) == len(links) == len({q.evidence for q in example.questions})
+def test_each_link_is_asked_for_once():
+    for example in map(TwoStep([BOOK], facts=(50, 50), links=(25, 25), characters=(16000, 16000)).example, range(20)):
+        asked = example.questions
+        assert len({q.via for q in asked}) == len({q.evidence for q in asked}) == len(asked) >= 20
+
+
+def test_a_second_subject_is_none_that_the_text_holds():
+    phrasing = next(p for p in load_phrasings("train") if p.has_attribute and p.subject)
+    facts = [Fact(phrasing, f"Anna {n}", "pass number", "count", str(n)) for n in range(30)]
+    draws = iter(["Anna 3", "Anna", "the 2 bells", "Boris", "Boris", "Clara", *["Anna 1"] * 100])
+    shared, others = _others(facts, [4, 5, 6], lambda kind: next(draws), Random(0))
+    assert (shared, others) == ([4, 5], ["Boris", "Clara"])
 
 
 def test_wordings_of_links_are_split_and_all_have_their_slots():

@@ -52,7 +52,8 @@ def add_reading(parser: Parser) -> None:
     help_model = "a model that comes with Pollux, a weights file, or a training folder (default: %(default)s)"
     parser.add_argument("--model", default=models.DEFAULT, metavar="NAME|PATH", help=help_model)
     parser.add_argument("--context", type=Path, metavar="FILE", help="go on from a saved context; files are read after it")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="save what was read, to reopen it with --context")
+    help_save = "save what is read, to reopen it with --context; a reading that was stopped goes on with the same command"
+    parser.add_argument("--save", type=Path, metavar="FILE", help=help_save)
 
 
 def add_sampling(parser: Parser) -> None:
@@ -167,13 +168,8 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     start = time.monotonic()
     before = _reopen(args.context, engine)
     reopened = len(before) if before is not None else 0
-    try:
-        with counting_bar("reading", "tokens") as progress:
-            context = engine.read(list(read.documents), progress, before, args.save)
-    except KeyboardInterrupt:
-        if args.save is None or before is not None:
-            raise
-        raise KeyboardInterrupt("the same command goes on from here") from None
+    with counting_bar("reading", "tokens") as progress:
+        context = engine.read(list(read.documents), progress, before, args.save)
     session = Session(engine, context, read, reopened, len(context) - reopened, time.monotonic() - start)
     if args.save:
         print(f"saved to {args.save} ({args.save.stat().st_size / 2**20:,.1f} MiB)", file=sys.stderr)

@@ -69,7 +69,8 @@ def add(commands) -> None:
     help_lengths = "tokens of the contexts, such as 4k, 128k, 1M (default: 4k)"
     add_argument("--lengths", type=length, nargs="+", action="extend", default=[], metavar="N", help=help_lengths)
     add_argument("--depths", type=int, default=10, metavar="N", help="depths that needles stand at (default: 10)")
-    add_argument("--n", type=int, help="questions per task and length (default: 200); documents of position (default: 8)")
+    help_n = "questions per task and length (default: 200); documents of position (default: 8, if there are as many)"
+    add_argument("--n", type=int, help=help_n)
     add_argument("--needles", type=int, default=1, metavar="N", help="needles that one question asks for (default: 1)")
     add_argument("--shared", type=int, default=1, metavar="N", help="needles of one context, asked for one by one (default: 1)")
     help_facts = "of recall (all asked for) and two_step (half), per context (default: 10, and 50 from 64k tokens on)"

@@ -65,15 +65,21 @@ def _position(args: argparse.Namespace, engine: Engine, corpus: Corpus) -> None:
     from pollux.eval.position import cumulative, draw, fit, octaves
 
     tokens, curves = max(args.lengths or [64_000]), []
-    for kind in ["prose"] * bool(corpus.prose) + ["code"] * bool(corpus.code):
-        nll_NT = _losses(engine, corpus, kind, tokens, args.n or _DOCUMENTS, args.seed)
+    sources = [source for _, source in corpus.code]
+    for kind, texts in {"prose": [] if corpus.prose == sources else corpus.prose, "code": sources}.items():
+        if not texts:
+            continue
+        count = args.n or min(_DOCUMENTS, len(texts))
+        if count > len(texts):
+            fail(f"{count} documents begin with one of {len(texts)} texts of {kind}; those alike tell nothing new", kind="warning")
+        nll_NT = _losses(engine, corpus, kind, tokens, count, args.seed)
         places, means = cumulative(nll_NT)
         law = fit(places, means)
         curves.append((kind, places, means, law))
         print(f"{kind}, {len(nll_NT)} documents of {nll_NT.shape[1] + 1:,} tokens: mean loss up to x tokens = "
               f"{law.a:.4g} x^{law.b:.4f} + {law.c:.4f} nats, R² {law.r2:.5f} ({len(places)} points from {places[0]})")  # fmt: skip
         for part in octaves(nll_NT):
-            print(f"  tokens {part.start:>9,} to {2 * part.start:>10,}: {part.mean:.4f} [{part.low:.4f}, {part.high:.4f}]")
+            print(f"  tokens {part.start:>9,} to {part.stop:>10,}: {part.mean:.4f} [{part.low:.4f}, {part.high:.4f}]")
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
         draw(args.out / "position.png", f"Loss by position, {args.model}", curves)

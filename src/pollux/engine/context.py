@@ -52,7 +52,7 @@ class ReadContext:
     def reserve(self, length: int) -> None:
         """Make room for ``length`` tokens."""
         for store in self.stores.values():
-            store.reserve(length)
+            store.reserve(length, len(self.stores))
 
     def place(self, first: int, last: int) -> Place | None:
         """Where tokens ``first`` to ``last`` stand; cut to the segment of ``first``. None for tokens of the template's own."""

@@ -30,7 +30,7 @@ from pollux.tokens.vocabulary import END, SPECIAL, Vocabulary, shipped
 
 # The longest question, in tokens: longer material belongs in a file, which is read at linear cost.
 LONGEST_QUESTION = 4096
-# Questions answered at once, and their tokens with padding, bound the memory beside the cache: every token scores every key.
+# Questions answered at once, and their tokens with padding, bound the memory beside the cache: every token rates every key.
 MOST_ROWS, MOST_TOKENS = 32, 8192
 
 # A reading that is kept in a file notes there this often how far it has come.
@@ -127,6 +127,8 @@ class Engine:
         context = self.runner.empty()
         context.extend(stream, segments)
         part, before = context.begin(path)
+        if before and progress:
+            progress(before, stream.size)
         last, noted = (before, dict(context.tails)), time.monotonic()
         try:
             for done in self._chunks(context, stream.ids, 0, before, progress):
@@ -134,11 +136,12 @@ class Engine:
                 if time.monotonic() - noted > NOTE_SECONDS:
                     part.write_note(*last)
                     noted = time.monotonic()
+            context.finish(part)
         except BaseException:
             part.write_note(*last)
-            part.close()
             raise
-        context.finish(part)
+        finally:
+            part.close()
         return ReadContext.load(path, self.runner.weights)
 
     def _chunks(self, context: ReadContext, ids: np.ndarray, at: int, done: int, progress: Progress | None) -> Iterator[int]:

@@ -9,20 +9,28 @@ the same ``about`` finds the arrays as they were left.
 from __future__ import annotations
 
 import json
+import logging
+import mmap
 import os
+import sys
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import ml_dtypes  # noqa: F401  (numpy knows bfloat16 by it)
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from pollux.base.errors import ContextError
-from pollux.engine.store import Specs, claim, nbytes
+from pollux.engine.store import Specs, claim, cut, nbytes
+
+log = logging.getLogger("pollux")
 
 _PAGE = 4096
+# Linux's number for it, which Python 3.11 has no name for.
+_NO_RESERVE = 0x4000 if sys.platform == "linux" else 0
 # What safetensors calls the types that numpy calls so.
 _NAMES = {"int8": "I8", "uint8": "U8", "int32": "I32", "uint32": "U32", "int64": "I64", "float32": "F32", "bfloat16": "BF16"}
 _TYPES = {theirs: np.dtype(ours) for ours, theirs in _NAMES.items()}
@@ -49,9 +57,10 @@ class Part:
         """Raises ContextError when ``path`` is no place for a file, the disk has no room, or another process fills the same."""
         check_target(path)
         self._path, self._specs, self._about = path, specs, json.dumps(about)
-        self._part, self._notes = (path.with_name(path.name + end) for end in (".part", ".part.note"))
+        self._part, self._notes, self._fresh = (path.with_name(path.name + end) for end in (".part", ".part.note", ".part.note~"))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = _only_one(self._part, path)
             self._open()
         except OSError as error:
             raise ContextError(f"{path} cannot be written: {error}", "check the folder and its permissions") from error
@@ -59,20 +68,22 @@ class Part:
     def _open(self) -> None:
         header = _header(self._specs, self._about, dict.fromkeys(self._specs, 0))
         size = len(header) + sum(map(nbytes, self._specs.values()))
-        self._file = open(self._part, "r+b" if self._part.exists() else "w+b")  # noqa: SIM115  (it is the lock)
-        _lock(self._file.fileno(), self._path)
-        same = self._file.read(len(header)) == header and os.fstat(self._file.fileno()).st_size == size
-        self.note = self._noted() if same else None
+        before = _described(self._file.read(len(header)))
+        length = os.fstat(self._file.fileno()).st_size
+        if length and before is None:
+            self.close()
+            raise ContextError(f"{self._part} is in the way: no reading left it", "move it away, or save to another name")
+        self.note = self._noted() if length == size and before == _described(header) else None
         if self.note is None:
-            self._notes.unlink(missing_ok=True)
-            self._file.truncate(0)
-            self._claim(size)
-            self._file.seek(0)
-            self._file.write(header)
-            self._file.flush()
-        self.arrays = _mapped(self._part, self._specs, len(header), "r+")
+            self._begin(header, size)
+        self.arrays = _mapped(self._part, self._specs, len(header), shared=True)
 
-    def _claim(self, size: int) -> None:
+    def _begin(self, header: bytes, size: int) -> None:
+        self._notes.unlink(missing_ok=True)
+        self._file.truncate(0)
+        self._file.seek(0)
+        self._file.write(header)
+        self._file.flush()
         try:
             claim(self._file.fileno(), size, self._path.parent)
         except ContextError:
@@ -80,14 +91,20 @@ class Part:
             raise
 
     def write_note(self, number: int, arrays: dict[str, np.ndarray]) -> None:
-        """Note how far the arrays are filled, and what is needed to go on, in place of the last note: whole or not at all."""
+        """Note how far the arrays are filled, and what is needed to go on, in place of the last note: whole or not at all, and
+        not before what it speaks of is on the disk. Where it cannot be written the last one stays."""
         whole = {name: np.ascontiguousarray(x) for name, x in arrays.items()}
         specs = {name: (x.dtype, x.shape) for name, x in whole.items()}
-        fresh = self._notes.with_name(self._notes.name + "~")
-        with open(fresh, "wb") as file:
-            file.write(_header(specs, json.dumps({"of": self._about, "number": number}), _checks(whole)))
-            file.writelines(x.reshape(-1).view(np.uint8) for x in whole.values())
-        fresh.replace(self._notes)
+        try:
+            os.fsync(self._file.fileno())
+            with open(self._fresh, "wb") as file:
+                file.write(_header(specs, json.dumps({"of": self._about, "number": number}), _checks(whole)))
+                file.writelines(x.reshape(-1).view(np.uint8) for x in whole.values())
+                file.flush()
+                os.fsync(file.fileno())
+            self._fresh.replace(self._notes)
+        except OSError as error:
+            log.warning("how far the reading has come cannot be noted: %s", error)
 
     def _noted(self) -> tuple[int, dict[str, np.ndarray]] | None:
         """The last note and its arrays, if it is sound and belongs to what is to be filled now."""
@@ -105,6 +122,7 @@ class Part:
         """
         header = _header(self._specs, self._about, _checks(self.arrays))
         try:
+            os.fsync(self._file.fileno())
             self._file.seek(0)
             self._file.write(header)
             self._file.flush()
@@ -112,7 +130,7 @@ class Part:
             self._part.replace(self._path)
         except OSError as error:
             raise ContextError(f"{self._path} cannot be written: {error}", "check the folder and its permissions") from error
-        self._notes.unlink(missing_ok=True)
+        self._forget()
         self.close()
 
     def close(self) -> None:
@@ -120,9 +138,13 @@ class Part:
         self._file.close()
 
     def discard(self) -> None:
-        """Close it and delete it."""
+        """Delete it and close it, in this order: nobody else can have it before it is gone."""
+        self._part.unlink(missing_ok=True)
+        self._forget()
         self.close()
-        for path in (self._part, self._notes):
+
+    def _forget(self) -> None:
+        for path in (self._notes, self._fresh):
             path.unlink(missing_ok=True)
 
 
@@ -196,16 +218,44 @@ def _arrays_of(path: Path) -> dict[str, np.ndarray]:
         rows = json.loads(file.read(size))
     rows.pop("__metadata__")
     ordered = sorted(rows.items(), key=lambda row: row[1]["data_offsets"])
-    return _mapped(path, {name: (_TYPES[row["dtype"]], tuple(row["shape"])) for name, row in ordered}, 8 + size, "c")
+    return _mapped(path, {name: (_TYPES[row["dtype"]], tuple(row["shape"])) for name, row in ordered}, 8 + size, shared=False)
 
 
-def _mapped(path: Path, specs: Specs, at: int, mode: str) -> dict[str, np.ndarray]:
-    arrays = {}
-    for name, (dtype, shape) in specs.items():
-        size = nbytes((dtype, shape))
-        arrays[name] = np.memmap(path, dtype, mode, at, shape).view(np.ndarray) if size else np.zeros(shape, dtype)
-        at += size
-    return arrays
+def _mapped(path: Path, specs: Specs, at: int, *, shared: bool) -> dict[str, np.ndarray]:
+    """The arrays of a file from byte ``at`` on. Changes go to the file where it is ``shared``, else they stay in this process."""
+    with open(path, "r+b" if shared else "rb") as file:
+        if hasattr(mmap, "MAP_SHARED"):
+            # without a reserve: it would be as large as the file, of which next to nothing will be changed
+            flags = mmap.MAP_SHARED if shared else mmap.MAP_PRIVATE | getattr(mmap, "MAP_NORESERVE", _NO_RESERVE)
+            space = mmap.mmap(file.fileno(), 0, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+        else:
+            space = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY)
+    return cut(space, specs, at)
+
+
+def _described(header: bytes) -> dict | None:
+    """What a header says, but for its checksums, which come last; None where it is none of ours."""
+    try:
+        rows = json.loads(header[8:])
+        del rows["__metadata__"]["checks"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return rows
+
+
+def _only_one(part: Path, path: Path) -> BinaryIO:
+    """Open a file, there or not, for this process alone."""
+    while True:
+        number = os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            _lock(number, path)
+            # whoever had it until now may have put it in its place, or deleted it
+            if part.exists() and os.fstat(number).st_ino == part.stat().st_ino:
+                return os.fdopen(number, "r+b")
+        except BaseException:
+            os.close(number)
+            raise
+        os.close(number)
 
 
 def _lock(file: int, path: Path) -> None:
@@ -217,3 +267,5 @@ def _lock(file: int, path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise ContextError(f"another process is saving to {path}", "wait for it, or name another file") from error
+    except OSError:  # some network disks know no locks
+        log.info("%s cannot be locked", path)

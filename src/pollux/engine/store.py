@@ -8,9 +8,11 @@ Axis letters: T new tokens, S capacity in tokens, K key-value heads, D head size
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -23,8 +25,8 @@ from pollux.kernels.coded import Coded
 from pollux.kernels.signs import words
 
 _LEAST = 1024
-# One store may take this share of the memory that is free; a model has a few, and each is needed twice where one must grow.
-_SHARE = 0.25
+# A context's stores may take this share of the memory that is free; the other half is there for when they must grow.
+_SHARE = 0.5
 
 # Arrays by name: type and shape of each.
 Specs = dict[str, tuple[np.dtype, tuple[int, ...]]]
@@ -81,11 +83,11 @@ class Store:
         (heads, size, key), value = self.key.code.shape, self.value.code.shape[2]
         return self.specs(heads, key, value, max(size, capacity(length)))
 
-    def reserve(self, length: int) -> None:
-        """Make room for ``length`` tokens."""
+    def reserve(self, length: int, stores: int = 1) -> None:
+        """Make room for ``length`` tokens. ``stores``: how many like this one are to have it."""
         if length <= self.size:
             return
-        grown = mapped(self.specs_for(length))
+        grown = mapped(self.specs_for(length), stores)
         for name, x in self.arrays.items():
             grown[name][:, : self.size] = x
         whole = Store.of(grown)
@@ -99,26 +101,29 @@ class Store:
             kept[:, at:stop] = new.swapaxes(0, 1)
 
 
-def mapped(specs: Specs) -> dict[str, np.ndarray]:
+def mapped(specs: Specs, times: int = 1) -> dict[str, np.ndarray]:
     """Arrays of zeros: in memory, or, where they would take more than `_SHARE` of what is free, in a file that nobody else sees
     and that goes when they go.
+
+    Args:
+        times: How many times as much is about to be mapped in all: memory counts as free until it is written to.
 
     Raises:
         ContextError: when the disk has no room for that file.
     """
     total = sum(nbytes(spec) for spec in specs.values())
-    if total <= _SHARE * free_memory():
-        return _cut(mmap.mmap(-1, total), specs)
+    if total * times <= _SHARE * free_memory():
+        return cut(mmap.mmap(-1, total), specs)
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         claim(file.fileno(), total, folder)
-        return _cut(mmap.mmap(file.fileno(), total), specs)
+        return cut(mmap.mmap(file.fileno(), total), specs)
 
 
-def _cut(space: mmap.mmap, specs: Specs) -> dict[str, np.ndarray]:
-    """The space's bytes as arrays, one after another."""
-    arrays, at = {}, 0
+def cut(space: mmap.mmap, specs: Specs, at: int = 0) -> dict[str, np.ndarray]:
+    """The space's bytes, from number ``at`` on, as arrays, one after another."""
+    arrays = {}
     for name, (dtype, shape) in specs.items():
         arrays[name] = np.frombuffer(space, dtype, prod(shape), at).reshape(shape)
         at += nbytes((dtype, shape))
@@ -132,25 +137,32 @@ def nbytes(spec: tuple[np.dtype, tuple[int, ...]]) -> int:
 
 
 def claim(file: int, size: int, folder: Path) -> None:
-    """Make an open file ``size`` bytes long, on disk and not only in name: a full disk is found now, and not while its pages are
-    written, which would kill the process.
+    """Make an open file ``size`` bytes long, and where the system can, on disk and not only in name: a full disk is then found now,
+    and not while its pages are written, which would kill the process.
 
     Raises:
         ContextError: when there is no room in ``folder``.
     """
     try:
-        if hasattr(os, "posix_fallocate"):
+        with suppress(AttributeError):  # macOS and Windows have none
             os.posix_fallocate(file, 0, size)
-        os.truncate(file, size)
     except OSError as error:
-        message = f"{folder} has no room for the {size / 2**30:,.1f} GiB that the context needs: {error.strerror or error}"
-        raise ContextError(message, "make room, or set POLLUX_CACHE to a folder on another disk") from error
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            message = f"{folder} has no room for the {size / 2**30:,.1f} GiB that the context needs: {error.strerror or error}"
+            hint = "make room, or use a folder on another disk (POLLUX_CACHE names the one for what is not to be saved)"
+            raise ContextError(message, hint) from error
+    os.truncate(file, size)
 
 
 def free_memory() -> int:
-    """Bytes that can be had without swapping; the machine's pages where the system does not say."""
+    """Bytes that can be had without swapping, by the machine and by the limit that a container may set; half of the machine's
+    memory where the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 if hasattr(os, "sysconf") else 4 << 30
+        free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 if hasattr(os, "sysconf") else 4 << 30
+    with suppress(OSError, ValueError):  # no such limit, or none at all, which is written "max"
+        limit, used = (int(Path("/sys/fs/cgroup", name).read_text()) for name in ("memory.max", "memory.current"))
+        free = min(free, max(limit - used, 0))
+    return free

@@ -31,19 +31,23 @@ class Fit(NamedTuple):
 
 
 class Octave(NamedTuple):
-    """The tokens from ``start`` to twice that: their mean loss in nats, with a 95% interval over the documents."""
+    """The tokens from ``start`` to ``stop``: their mean loss in nats, with a 95% interval over the documents (Student's t)."""
 
     start: int
+    stop: int
     mean: float
     low: float
     high: float
 
 
 def documents(corpus: Corpus, kind: str, characters: int, count: int, seed: int) -> Iterator[str]:
-    """``count`` texts of so many characters: the novels, or the files of code, one after another, each time in another order."""
+    """``count`` texts of so many characters: the novels, or the files of code, one after another. Each begins with another one, as
+    long as there are others; the rest follows in an order drawn anew."""
     texts = corpus.prose if kind == "prose" else [source for _, source in corpus.code]
     for number in range(count):
-        order = Random(f"{seed}/{number}").sample(range(len(texts)), len(texts))
+        first = number % len(texts)
+        rest = [i for i in range(len(texts)) if i != first]
+        order = [first, *Random(f"{seed}/{number}").sample(rest, len(rest))]
         yield "\n\n".join(texts[i] for i in order)[:characters]
 
 
@@ -75,11 +79,14 @@ def fit(places: np.ndarray, means: np.ndarray) -> Fit:
 
 def octaves(nll_NT: np.ndarray) -> list[Octave]:
     """Mean losses by doubling positions, from `_FIRST` on; the last one may be cut short."""
+    from scipy.stats import t
+
     found, start, length = [], _FIRST, nll_NT.shape[1]
     while start < length:
         means = nll_NT[:, start : 2 * start].mean(1, dtype=np.float64)
-        half = 1.96 * means.std(ddof=1) / math.sqrt(means.size) if means.size > 1 else math.nan
-        found.append(Octave(start, float(means.mean()), float(means.mean() - half), float(means.mean() + half)))
+        half = t.ppf(0.975, means.size - 1) * means.std(ddof=1) / math.sqrt(means.size) if means.size > 1 else math.nan
+        mean = float(means.mean())
+        found.append(Octave(start, min(2 * start, length), mean, mean - half, mean + half))
         start *= 2
     return found
 

@@ -25,7 +25,7 @@ from pollux.kernels.signs import rough_scores
 KEY_BLOCK = 8192
 # Query rows that are worked for at once: they share a pass over the keys, and bound what is in memory beside them.
 ROW_BLOCK = 64
-# From so many chunks on, one of so many is looked at exactly, and never fewer than `LEAST_SHORTLIST`.
+# Above so many chunks, one of so many is looked at exactly, and never fewer than `LEAST_SHORTLIST`.
 SHORTLIST_FROM, SHORTLIST_SHARE, LEAST_SHORTLIST = 2048, 256, 256
 # The places that are handed back as evidence, per query row.
 EVIDENCE = 8
@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """The keys of one head, or with a leading axis of all. key: [S, D]; signs: uint32 [W, S], `signs.signs` of them."""
+    """key: [K, S, D]; signs: uint32 [K, W, S], `signs.signs` of them."""
 
     key: Coded
     signs: jax.Array
@@ -60,42 +60,41 @@ def retrieve(q_KMD, keys: Keys, value: Callable, length, chunk: int, selected: i
     q_NRD = jnp.pad(q_KMD, [(0, 0), (0, -rows % block), (0, 0)]).reshape(heads, -1, block, q_KMD.shape[-1])
 
     def head(number: int) -> tuple[Partial, Found]:
-        own = jax.tree.map(lambda x: x[number], keys)
-        look = lambda q_RD: _block(q_RD, own, lambda at: value(number, at), length, chunk, selected)  # noqa: E731
+        look = lambda q_RD: _block(q_RD, keys, number, lambda at: value(number, at), length, chunk, selected)  # noqa: E731
         out = jax.lax.map(look, q_NRD[number])
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:rows], out)
 
     return jax.tree.map(lambda *each: jnp.stack(each), *map(head, range(heads)))
 
 
-def _block(q_RD, keys: Keys, value: Values, length, chunk: int, selected: int) -> tuple[Partial, Found]:
+def _block(q_RD, keys: Keys, head: int, value: Values, length, chunk: int, selected: int) -> tuple[Partial, Found]:
     """Some queries of one head."""
-    chunks = keys.key.code.shape[0] // chunk
+    chunks = keys.key.code.shape[1] // chunk
     selected, shortlist = min(selected, chunks), max(LEAST_SHORTLIST, chunks // SHORTLIST_SHARE, selected)
-    if chunks < max(SHORTLIST_FROM, shortlist):
-        _, chosen_RL = jax.lax.top_k(chunk_scores(q_RD, keys.key, length, chunk), selected)
+    if chunks <= max(SHORTLIST_FROM, shortlist):
+        _, chosen_RL = jax.lax.top_k(chunk_scores(q_RD, keys.key, head, length, chunk), selected)
     else:
-        _, chosen_RL = jax.lax.top_k(rough_scores(q_RD, keys.signs, length, chunk), shortlist)
+        _, chosen_RL = jax.lax.top_k(rough_scores(q_RD, keys.signs[head], length, chunk), shortlist)
 
     def row(query_chunks):
         q_D, chosen_L = query_chunks
-        s_LP = _scores(q_D, keys.key, chosen_L, length, chunk)
+        s_LP = _scores(q_D, keys.key, head, chosen_L, length, chunk)
         if len(chosen_L) > selected:
             _, best = jax.lax.top_k(s_LP.max(-1), selected)
             s_LP, chosen_L = s_LP[best], chosen_L[best]
         index_S = (chosen_L[:, None] * chunk + jnp.arange(chunk)).reshape(-1)
         return _look(s_LP.reshape(-1), value(index_S), index_S)
 
-    return jax.lax.map(row, (q_RD, chosen_RL))
+    return jax.lax.map(row, (q_RD, chosen_RL), batch_size=None if _on_cpu() else len(q_RD))
 
 
-def chunk_scores(q_RD: jax.Array, key_SD: Coded, length: jax.Array, chunk: int) -> jax.Array:
-    """The best score of each chunk for each query, float32 [R, C]; chunks past ``length`` score `HIDDEN`."""
-    size, rows = key_SD.code.shape[0], q_RD.shape[0]
+def chunk_scores(q_RD: jax.Array, key_KSD: Coded, head: int, length: jax.Array, chunk: int) -> jax.Array:
+    """The best score of each chunk of a head for each query, float32 [R, C]; chunks past ``length`` score `HIDDEN`."""
+    size, rows = key_KSD.code.shape[1], q_RD.shape[0]
     block = min(KEY_BLOCK, size)
 
     def score(start):
-        code, scale = (jax.lax.dynamic_slice_in_dim(x, start, block) for x in key_SD)
+        code, scale = _slices(key_KSD, head, start, block)
         s = dot(q_RD, code, (1, 1)) * scale  # whole numbers up to 127 are exact in bf16
         s = jnp.where(start + jnp.arange(block) < length, s, HIDDEN)
         return s.reshape(rows, block // chunk, chunk).max(-1)
@@ -103,18 +102,25 @@ def chunk_scores(q_RD: jax.Array, key_SD: Coded, length: jax.Array, chunk: int) 
     return jnp.moveaxis(jax.lax.map(score, jnp.arange(0, size, block)), 0, 1).reshape(rows, size // chunk)
 
 
-def _scores(q_D: jax.Array, key_SD: Coded, chosen_L: jax.Array, length, chunk: int) -> jax.Array:
-    """The scores of every key of the chosen chunks, float32 [L, P], for a query rounded to bf16 as in the dense form.
+def _slices(key_KSD: Coded, head: int, start, size: int) -> tuple[jax.Array, ...]:
+    """Code and scale of ``size`` keys of one head. The head is cut out with them: all of its keys would be a copy each time."""
+    return tuple(jax.lax.dynamic_slice(x, (head, start, *(0,) * (x.ndim - 2)), (1, size, *x.shape[2:]))[0] for x in key_KSD)
 
-    Chunk by chunk: to gather them first, or to have a matrix product of so few rows, takes several times as long on CPU.
-    """
+
+def _scores(q_D: jax.Array, key_KSD: Coded, head: int, chosen_L: jax.Array, length, chunk: int) -> jax.Array:
+    """The scores of every key of the chosen chunks, float32 [L, P], for a query rounded to bf16 as in the dense form."""
     q_D = q_D.astype(jnp.bfloat16).astype(jnp.float32)
+    product = lambda code, scale: (code.astype(jnp.float32) * q_D).sum(-1) * scale  # noqa: E731
+    index_LP = chosen_L[:, None] * chunk + jnp.arange(chunk)
+    if _on_cpu():  # chunk by chunk: to gather them first takes several times as long there
+        s_LP = jax.lax.map(lambda number: product(*_slices(key_KSD, head, number * chunk, chunk)), chosen_L)
+    else:
+        s_LP = product(*(x[head, index_LP] for x in key_KSD))
+    return jnp.where(index_LP < length, s_LP, HIDDEN)
 
-    def score(number):
-        code, scale = (jax.lax.dynamic_slice_in_dim(x, number * chunk, chunk) for x in key_SD)
-        return jnp.where(number * chunk + jnp.arange(chunk) < length, (code.astype(jnp.float32) * q_D).sum(-1) * scale, HIDDEN)
 
-    return jax.lax.map(score, chosen_L)
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
 
 
 def _look(s_S: jax.Array, value_SD: jax.Array, index_S: jax.Array) -> tuple[Partial, Found]:

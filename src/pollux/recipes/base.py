@@ -18,6 +18,6 @@ from pollux.train.optimizer import OptimizerConfig
 
 def base(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
     """5.1M parameters, of which a token meets 3.3M; wider than `laptop`, and trained on five times as much."""
-    plan = stages(recall_mixture(corpus, vocabulary, seed), {256: 600, 512: 6200, 1024: 9000, 2048: 5800})
+    plan = stages(recall_mixture(corpus, vocabulary, seed), {256: 600, 512: 6800, 1024: 11400, 2048: 8300})
     model = replace(family()["base"], vocab_size=vocabulary.size)
     return Run("base", model, plan, OptimizerConfig(decay=0.6), seed=seed)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from pollux.tasks.facts import Draw, Fact, Phrasing, Seen, drawing, load_phrasings, render, stated
+from pollux.tasks.facts import Draw, Fact, Seen, drawing, load_phrasings, render, stated
 from pollux.tasks.prose import draw_size, file_name, filler, insert
 from pollux.tasks.task import Example, Question, exact
 
@@ -101,8 +101,8 @@ class TwoStep:
         draw = drawing(self.documents, self.borrowed, self.split, rng)
         choices = [phrasing for phrasing in load_phrasings(self.phrasings) if phrasing.has_attribute and phrasing.subject]
         facts, statements = stated(choices, draw, rng.randint(*self.facts), 0.9 * characters, rng)
-        shared = rng.sample(range(len(facts)), min(rng.randint(*self.links), len(facts)))
-        others = _others(facts, [facts[n].phrasing for n in shared], draw, rng)
+        wanted = rng.sample(range(len(facts)), min(rng.randint(*self.links), len(facts)))
+        shared, others = _others(facts, wanted, draw, rng)
         links = [self._link(facts[n], other, rng) for n, other in zip(shared, others, strict=True)]
         rest = characters - sum(len(statement) + 4 for statement in (*statements, *links))
         text = filler(self.documents, rng, rest) if rest > 100 and len(self.documents) else ""
@@ -126,16 +126,18 @@ class TwoStep:
         return exact(question, reply)
 
 
-def _others(facts: Sequence[Fact], phrasings: Sequence[Phrasing], draw: Draw, rng: Random) -> list[str]:
-    """A second subject for each phrasing, of a kind that it speaks of: none like those in the text, and none with a value in it."""
-    seen, found, values = Seen(), [], [fact.value.casefold() for fact in facts]
+def _others(facts: Sequence[Fact], wanted: Sequence[int], draw: Draw, rng: Random) -> tuple[list[int], list[str]]:
+    """Of the facts wanted those for which a second subject can be had, and these: of a kind that the phrasing speaks of, none like
+    those in the text, and none with a value in it."""
+    seen, values, shared, others = Seen(), [fact.value.casefold() for fact in facts], [], []
     for fact in facts:
         seen.add(fact)
-    for phrasing in phrasings:
-        for _ in range(_TRIES):
-            other = Fact(phrasing, draw(rng.choice(phrasing.subject)), "", "", f"{len(found)}")
-            if seen.admits(other) and not any(value in other.subject.casefold() for value in values):
-                break
-        seen.add(other)
-        found.append(other.subject)
-    return found
+    for n in wanted:
+        phrasing = facts[n].phrasing
+        draws = (Fact(phrasing, draw(rng.choice(phrasing.subject)), "", "", f"\0{n}") for _ in range(_TRIES))
+        fit = (o for o in draws if seen.admits(o) and not any(value in o.subject.casefold() for value in values))
+        if (other := next(fit, None)) is not None:
+            seen.add(other)
+            shared.append(n)
+            others.append(other.subject)
+    return shared, others
