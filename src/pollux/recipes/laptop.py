@@ -1,4 +1,4 @@
-"""The ``laptop`` recipe: about half an hour on two cores to a model that answers.
+"""The ``laptop`` recipe: about 35 minutes on two cores to a model that answers.
 
     pollux train laptop --data DIR
 """

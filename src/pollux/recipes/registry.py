@@ -33,6 +33,6 @@ def _base(corpus: Corpus, vocabulary: Vocabulary, seed: int) -> Run:
 
 
 RECIPES = {
-    "laptop": Recipe("a small model that answers: about half an hour on two cores", _laptop),
+    "laptop": Recipe("a small model that answers: about 35 minutes on two cores", _laptop),
     "base": Recipe("the weights that come with Pollux: hours on two cores, minutes on a GPU", _base),
 }
