@@ -140,7 +140,7 @@ def test_what_no_reading_left_is_not_written_over(engine, tmp_path):
     assert (tmp_path / "c.part").read_text() == "a film"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems give what there is not")
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit that this is about, on mappings larger than memory, is Linux's")
 def test_a_file_larger_than_memory_is_mapped(tmp_path):
     size = 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with open(tmp_path / "c", "wb") as file:

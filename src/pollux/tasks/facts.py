@@ -2,8 +2,8 @@
 
 Statements and questions come from the phrasing files beside this one, names and values from `lexicon`. Both are split, so that an
 evaluation meets neither a statement nor a name that training has shown; only the plainest questions ("What is the {attribute} of
-{subject}?") stand in both files. Wordings imitate what people's files hold, comments and notes that begin with TODO or FIXME among
-them: they are data.
+{subject}?") stand in both files. Wordings imitate what people's files hold, the notes of programmers to themselves among them: they
+are data, and none is work left over here (docs/training.md).
 """
 
 from __future__ import annotations
