@@ -20,12 +20,13 @@ from pollux.engine.context import ReadContext
 from pollux.engine.store import Store, capacity
 from pollux.kernels.attention import Sight, unfold_queries
 from pollux.kernels.coded import Coded, encode
+from pollux.kernels.retrieval import EVIDENCE
 from pollux.kernels.signs import signs
 from pollux.model.attention import Seen
 from pollux.model.cache import Context, Past, empty_past, key_size
 from pollux.model.layers import pick
 from pollux.model.sizes import LOCAL, ModelConfig
-from pollux.model.transformer import forward, logits
+from pollux.model.transformer import forward, predict
 
 
 class Turn(NamedTuple):
@@ -167,7 +168,7 @@ def _turn(params, turn: Turn, tokens, counts, context, *, config: ModelConfig) -
     found = [_at_last(seen, last) for seen in output.seen if seen.found is not None]
     none = jnp.zeros((batch, 0, config.heads, 1))
     where, weight = (jnp.stack(column, axis=1) for column in zip(*found, strict=True)) if found else (none.astype(int), none)
-    return Turn(past, turn.filled + counts, turn.start), Step(logits(params, output.hidden[:, 0]), where, weight)
+    return Turn(past, turn.filled + counts, turn.start), Step(predict(params, config, output, context)[:, 0], where, weight)
 
 
 def _at_last(seen: Seen, last_B1: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -175,4 +176,6 @@ def _at_last(seen: Seen, last_B1: jax.Array) -> tuple[jax.Array, jax.Array]:
     batch, count = seen.query.shape[:2]
     spread = lambda x: unfold_queries(x, batch, count)  # noqa: E731
     last = lambda x: pick(spread(x), last_B1 if count > 1 else None)[:, 0]  # noqa: E731
-    return last(seen.found.index), last(seen.found.weight)
+    index, weight = last(seen.found.index), last(seen.found.weight)
+    weight, best = jax.lax.top_k(weight, min(EVIDENCE, weight.shape[-1]))
+    return jnp.take_along_axis(index, best, axis=-1), weight

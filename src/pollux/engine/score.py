@@ -1,6 +1,6 @@
 """Likelihood of texts under a model.
 
-Axis letters: B rows, T tokens.
+Axis letters: B rows, T tokens, R tokens of a block, W width.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from pollux.base.programs import Program
 from pollux.base.weights import Tree
 from pollux.engine.runner import Runner, slide
 from pollux.kernels.attention import Sight
+from pollux.model.copying import copying_layer, mixed
 from pollux.model.sizes import ModelConfig
-from pollux.model.transformer import forward, logits
+from pollux.model.transformer import Output, forward, logits
 from pollux.tokens.template import plain
 from pollux.tokens.vocabulary import PAD, Vocabulary
 
@@ -58,11 +59,24 @@ def _nats(params: Tree, row_BT: jax.Array, first: jax.Array, *, config: ModelCon
     """Summed negative log-likelihood of the tokens from ``first`` on, padding left out."""
     place = jnp.arange(row_BT.shape[1])[None, :]
     sight = Sight(place, jnp.where(row_BT == PAD, -1, 0))
-    hidden = forward(params, config, row_BT, sight).hidden[:, :-1]
-    target = row_BT[:, 1:]
-    log_p = jax.nn.log_softmax(logits(params, hidden))
-    nll = -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
-    return jnp.where((place[:, 1:] >= first) & (target != PAD), nll, 0.0).sum()
+    target = jnp.roll(row_BT, -1, axis=1)
+    nll = _target_nll(params, config, forward(params, config, row_BT, sight), target)[:, :-1]
+    return jnp.where((place[:, 1:] >= first) & (target[:, :-1] != PAD), nll, 0.0).sum()
+
+
+def _target_nll(params: Tree, config: ModelConfig, output: Output, target_BT: jax.Array) -> jax.Array:
+    """Negative log-likelihood of each target, float32 [B, T], with logits made for `_BLOCK` tokens at a time."""
+
+    def nll(block):
+        hidden_RW, target_R = block
+        log_p = jax.nn.log_softmax(logits(params, hidden_RW))
+        return -jnp.take_along_axis(log_p, target_R[:, None], axis=1)[:, 0]
+
+    size = math.gcd(_BLOCK, target_BT.size)
+    blocks = output.hidden.reshape(-1, size, config.width), target_BT.reshape(-1, size)
+    own_BT = jax.lax.map(nll, blocks).reshape(target_BT.shape)
+    layer = copying_layer(config)
+    return own_BT if layer is None else mixed(params, own_BT, output.hidden, output.seen[layer], target_BT)
 
 
 def losses(runner: Runner, ids: np.ndarray, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
@@ -87,11 +101,5 @@ def _chunk(params, tokens, targets, at, count, past, *, config: ModelConfig):
     length = tokens.shape[1]
     place = jnp.arange(length)[None, :]
     output = forward(params, config, tokens, Sight(at + place, jnp.where(place < count, 0, -1)), past)
-
-    def nll(block):
-        hidden_TW, target_T = block
-        log_p = jax.nn.log_softmax(logits(params, hidden_TW))
-        return -jnp.take_along_axis(log_p, target_T[:, None], axis=1)[:, 0]
-
-    blocks = output.hidden.reshape(-1, min(_BLOCK, length), config.width), targets.reshape(-1, min(_BLOCK, length))
-    return jax.lax.map(nll, blocks).reshape(-1), [slide(s.past, count[None], length) for s in output.seen]
+    nll = _target_nll(params, config, output, targets)
+    return nll[0], [slide(s.past, count[None], length) for s in output.seen]

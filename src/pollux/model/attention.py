@@ -4,7 +4,7 @@ A layer meets up to three runs of keys: `Past` (a tail of what was read just bef
 for a retrieval layer that is asked something, a whole `Context` of any length.
 
 Axis letters: B batch, T tokens, M tokens that look, P past tokens, S all keys at hand, W model width, H heads, K key-value heads,
-D head size (of a query: as wide as the keys), V vocabulary; folded as in `kernels.attention`: N batch, R rows.
+D head size (of a query: as wide as the keys); folded as in `kernels.attention`: N batch, R rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from pollux.kernels.attention import Partial, Sight, attend, banded, dense, fold_keys, fold_queries, merge, sees, unfold_queries
 from pollux.kernels.products import linear
-from pollux.kernels.retrieval import Found, Keys, retrieve
+from pollux.kernels.retrieval import EVIDENCE, Found, Keys, retrieve
 from pollux.model.ahead import look_ahead, settled, stretches
 from pollux.model.cache import Context, Past, join, joined_sight, looks_ahead
 from pollux.model.layers import causal_conv, pick, rms_norm, rotary
@@ -47,6 +47,7 @@ class Seen(NamedTuple):
     query: [B, M, H, D], scaled; looking: where these stand [B, M].
     past: the past, and the new tokens behind it, P + T in all. key: the keys of these as queries met them [B, P + T, K, D].
     sight: the index from which on each key is seen, and its document [B, P + T].
+    lse: log-sum-exp of each head's scores over all that it saw [B, M, H].
     found: what retrieval found, None without a context.
     """
 
@@ -55,6 +56,7 @@ class Seen(NamedTuple):
     past: Past
     key: jax.Array
     sight: Sight
+    lse: jax.Array
     found: Found | None = None
 
 
@@ -66,7 +68,8 @@ def attention(
     row: Row,
     past: Past,
     context: Context | None = None,
-    copied_VW: jax.Array | None = None,
+    *,
+    copies: bool = False,
 ) -> tuple[jax.Array, Seen]:
     """Attention over past, own tokens and context: float32 [B, M, W], and what to remember.
 
@@ -75,9 +78,7 @@ def attention(
     million keys as among ten (scalable softmax, arXiv 2501.19399).
 
     Args:
-        copied_VW: Embeddings of tokens. Where given, each head also hands on those of the tokens that it looks at, as they are,
-            times a gate of its own: what is found can be repeated to the letter, however rare its words, where values of D
-            numbers would blur them (as pointer networks do, arXiv 1704.04368, but before the softmax over words and not after).
+        copies: Whether all places that retrieval looks at are wanted, and not just the best, for copying from (`model.copying`).
     """
     conv_rows = jnp.concatenate([past.conv, x_BTW], axis=1)
     if config.conv:
@@ -89,29 +90,24 @@ def attention(
     far = layer.reach != LOCAL
     if far:
         q *= (jnp.log(pick(_at_hand(row.sight, past, context), row.where) + 2.0) / 4.0)[:, :, None, None]
-    whole = row.where is None
     past, sight = join(past, own), joined_sight(past, row.sight)
     key = past.key
     if looks_ahead(layer, config):
         key, sight = _with_what_follows(past, sight, w["ahead_temperature"], config)
-    seen = Seen(q, row.looking, past, key, sight)
-    part = _near(seen, layer, config, copied_VW, whole)
+    part, found = _near(q, row.looking, past.value, key, sight, layer, config, whole=row.where is None), None
     if context is not None and far:
-        part, found = _with_context(q, part, context, config, copied_VW)
-        seen = seen._replace(found=found)
-    heads_BMHD = unfold_queries(part.out, *q.shape[:2])
-    out = linear(heads_BMHD[..., : config.head_dim].reshape(*q.shape[:2], -1), w["out"])
-    if copied_VW is not None:
-        out += jnp.einsum("bmh,bmhw->bmw", jax.nn.softplus(columns["copy"]), heads_BMHD[..., config.head_dim :])
-    return out, seen
+        part, found = _with_context(q, part, context, config, keep=None if copies else EVIDENCE)
+    out, lse = (unfold_queries(x, *q.shape[:2]) for x in (part.out, part.lse[..., None]))
+    seen = Seen(q, row.looking, past, key, sight, lse[..., 0], found)
+    return linear(out.reshape(*q.shape[:2], -1), w["out"]), seen
 
 
 def _columns(x_BTW: jax.Array, w: dict, where_BM: jax.Array | None) -> dict[str, jax.Array]:
-    """x times each of the layer's matrices, by name: query and copy [B, M, .] for the tokens that look, the others [B, T, .]."""
-    asks, keeps = (tuple(n for n in names if n in w) for names in (("query", "copy"), ("key", "value", "ahead")))
+    """x times each of the layer's matrices, by name: query [B, M, .] for the tokens that look, the others [B, T, .]."""
+    keeps = tuple(name for name in ("key", "value", "ahead") if name in w)
     if where_BM is None:  # one product for all: key and value of one head are too narrow to be fast alone
-        return _project(x_BTW, w, asks + keeps)
-    return _project(pick(x_BTW, where_BM), w, asks) | _project(x_BTW, w, keeps)
+        return _project(x_BTW, w, ("query", *keeps))
+    return _project(pick(x_BTW, where_BM), w, ("query",)) | _project(x_BTW, w, keeps)
 
 
 def _project(x: jax.Array, w: dict, names: tuple[str, ...]) -> dict[str, jax.Array]:
@@ -135,15 +131,13 @@ def _with_what_follows(past: Past, sight: Sight, temperature: jax.Array, config:
     return key, sight._replace(index=settled(sight.index, stretch, config.ahead))
 
 
-def _near(seen: Seen, layer: LayerSpec, config: ModelConfig, copied_VW: jax.Array | None, whole: bool) -> Partial:
+def _near(q, looking: Sight, value, key, sight: Sight, layer: LayerSpec, config: ModelConfig, *, whole: bool) -> Partial:
     """Attention over the past and the tokens themselves, of which all look (``whole``), or some."""
-    q, looking, key, sight = seen.query, seen.looking, seen.key, seen.sight
     window = layer.window if layer.reach == LOCAL else None
     if window:
         # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
         origin = looking.index[:, :1]
         q, key = (rotary(x, at.index - origin, config.rotary_base) for x, at in ((q, looking), (key, sight)))
-    value = _with_tokens(seen.past.value, seen.past.token[:, :, None], copied_VW)
     softmax = _everyone if whole else _some
     return softmax(fold_queries(q, config.kv_heads), fold_keys(key), fold_keys(value), looking, sight, window)
 
@@ -162,24 +156,15 @@ def _some(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None)
     return attend(q_NRD, k_NSD, v_NSD, jnp.repeat(seen, q_NRD.shape[0] // seen.shape[0], axis=0))
 
 
-def _with_tokens(value: jax.Array, token: jax.Array, copied_VW: jax.Array | None) -> jax.Array:
-    """Values [..., D], and behind each its token's embedding [..., D + W] where tokens are copied."""
-    if copied_VW is None:
-        return value
-    copied = copied_VW[token].astype(value.dtype) * copied_VW.shape[1] ** 0.5
-    return jnp.concatenate([value, jnp.broadcast_to(copied, (*value.shape[:-1], copied.shape[-1]))], axis=-1)
-
-
-def _with_context(q, part: Partial, context: Context, config: ModelConfig, copied_VW) -> tuple[Partial, Found]:
+def _with_context(q, part: Partial, context: Context, config: ModelConfig, keep: int | None) -> tuple[Partial, Found]:
     """Add what retrieval finds in the context to attention over the turn. All of the context's keys are settled: a turn begins
     with a token that closes."""
     rows = fold_queries(q, config.kv_heads)
     batch, kv = q.shape[0], context.key.code.shape[0]
     gather = lambda y: y.reshape(batch, kv, -1, *y.shape[2:]).swapaxes(0, 1).reshape(kv, -1, *y.shape[2:])  # noqa: E731
     spread = lambda y: y.reshape(kv, batch, -1, *y.shape[2:]).swapaxes(0, 1).reshape(batch * kv, -1, *y.shape[2:])  # noqa: E731
-    value = lambda head, index: _with_tokens(context.values(head, index), context.token[index], copied_VW)  # noqa: E731
     keys = Keys(context.key, context.signs.reshape(kv, -1, context.signs.shape[-1]))
-    far, found = retrieve(gather(rows), keys, value, context.length, config.chunk, config.selected)
+    far, found = retrieve(gather(rows), keys, context.values, context.length, config.chunk, config.selected, keep)
     far = Partial(spread(far.out), spread(far.lse))
     both = merge(part, far)
     # found's weights are shares of the context's softmax; make them shares of the whole

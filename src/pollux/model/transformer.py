@@ -18,6 +18,7 @@ from pollux.kernels.attention import Sight
 from pollux.kernels.products import linear
 from pollux.model.attention import Row, Seen, attention
 from pollux.model.cache import Context, Past, empty_past, key_size, looks_ahead
+from pollux.model.copying import copying_layer, log_probabilities
 from pollux.model.experts import Load, mixture
 from pollux.model.layers import address, feed_forward, pick, rms_norm
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
@@ -25,8 +26,7 @@ from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 
 def weight_table(config: ModelConfig) -> Tree:
     """One row per weight of the model."""
-    copying = copying_layer(config)
-    layers = {str(i): _layer_rows(config, layer, copies=i == copying) for i, layer in enumerate(config.layers)}
+    layers = {str(i): _layer_rows(config, layer) for i, layer in enumerate(config.layers)}
     rows = {
         "embedding": Weight((config.vocab_size, config.width), ("vocabulary", "width"), scale=config.width**-0.5),
         "layers": layers,
@@ -34,16 +34,12 @@ def weight_table(config: ModelConfig) -> Tree:
     }
     if config.addresses:
         rows["address"] = Weight((2 * config.addresses, config.width), (None, "width"), scale=0.03)
+    if config.copies:
+        rows["copy"] = Weight((config.width, 1 + config.heads), ("width", None), scale=config.width**-0.5)
     return rows
 
 
-def copying_layer(config: ModelConfig) -> int | None:
-    """The number of the layer that hands on the tokens it looks at, None where there is none: the last retrieval layer, the one
-    that learns to look at the very token to be repeated."""
-    return max((i for i, layer in enumerate(config.layers) if layer.reach != LOCAL), default=None) if config.copies else None
-
-
-def _layer_rows(config: ModelConfig, layer: LayerSpec, *, copies: bool) -> Tree:
+def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
     width, depth = config.width, len(config.layers)
     inner, kv = config.heads * config.head_dim, config.kv_heads * config.head_dim
     into, back = width**-0.5, (2 * depth * inner) ** -0.5
@@ -57,8 +53,6 @@ def _layer_rows(config: ModelConfig, layer: LayerSpec, *, copies: bool) -> Tree:
     }
     if config.conv:
         attention["conv"] = Weight((config.conv, width), (None, None), "first")
-    if copies:
-        attention["copy"] = Weight((width, config.heads), ("width", "heads"), scale=into)
     if looks_ahead(layer, config):
         attention["ahead"] = Weight((width, 3 * config.kv_heads * config.follows), ("width", "kv_heads"), scale=into, matrix=True)
         attention["ahead_temperature"] = Weight((config.kv_heads * config.ahead_heads,), (None,), "ones")
@@ -125,18 +119,17 @@ def forward(
     copying = copying_layer(config)
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
-        copied = params["embedding"] if i == copying else None
         row = Row(tokens_BT, sight, where_BM if i + 1 == len(config.layers) else None)
-        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, row, past[i], context[i], copied)
+        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, row, past[i], context[i], i == copying)
         x = constrain(x, ("batch", "sequence", None))
         seen.append(layer_seen)
         loads.append(load)
     return Output(rms_norm(x, params["norm"]), tuple(seen), tuple(loads))
 
 
-def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, row: Row, past: Past, context: Context | None, copied_VW):
+def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, row: Row, past: Past, context: Context | None, copies):
     h = rms_norm(x, w["attention"]["norm"])
-    a, seen = attention(h, w["attention"], layer, config, row, past, context, copied_VW)
+    a, seen = attention(h, w["attention"], layer, config, row, past, context, copies=copies)
     x = pick(x, row.where)
     source = x if layer.parallel else x + a
     h = rms_norm(source, w["feed_forward"]["norm"])
@@ -148,5 +141,14 @@ def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, row: Row, past: Pa
 
 
 def logits(params: Tree, hidden: jax.Array) -> jax.Array:
-    """float32 [..., V]: the tied embedding read backwards."""
+    """The model's own words, float32 [..., V]: the tied embedding read backwards."""
     return linear(hidden, params["embedding"].T)
+
+
+def predict(params: Tree, config: ModelConfig, output: Output, context: list[Context | None] | None = None) -> jax.Array:
+    """What comes next, own words or copied ones: float32 [B, M, V], whose softmax over V is its probability."""
+    own = logits(params, output.hidden)
+    layer = copying_layer(config)
+    if layer is None:
+        return own
+    return log_probabilities(params, own, output.hidden, output.seen[layer], context[layer] if context else None)

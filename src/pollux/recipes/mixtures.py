@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 
 from pollux.data.mixture import Mixture, Source
 from pollux.data.source import Corpus
 from pollux.tasks.cloze import Cloze
 from pollux.tasks.definitions import Definitions
+from pollux.tasks.published.babi import TASKS as STORIES
+from pollux.tasks.published.babilong import Babilong
+from pollux.tasks.published.key_value import KeyValue
+from pollux.tasks.published.mrcr import Mrcr
+from pollux.tasks.published.needle import Needle
+from pollux.tasks.published.ruler import NAMES as RULER
+from pollux.tasks.published.ruler import ruler
 from pollux.tasks.reading import Reading
 from pollux.tasks.recall import Recall
+from pollux.tasks.task import Task
+from pollux.tasks.two_step import TwoStep
+from pollux.tasks.variety import Variety
 from pollux.tokens.vocabulary import Vocabulary
 
 # Characters per token of running text, a little low so that most examples fit the row they are made for.
@@ -22,9 +33,56 @@ _QUESTION = 28
 WEIGHTS = {
     "facts": 2.5, "mixed facts": 3, "sparse facts": 1.5, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
     "reading": 0.8, "cloze": 0.3, "prose": 0.5, "code": 0.15,
+    "two steps": 1, "needles": 0.8, "ruler": 1.6, "stories": 0.7, "coreference": 0.5,
 }  # fmt: skip
 # The share of positions that carry loss, and of the facts that could be asked for how many are at least.
 SCORED, ASKED = 0.125, 0.5
+
+
+def long_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int):
+    """The recall mixture with, for a third of it, what long contexts are measured by: facts that refer to facts, and the published
+    tasks, in rows that are long enough for them."""
+
+    @cache
+    def make(length: int) -> Mixture:
+        recall = recall_mixture(corpus, vocabulary, seed)(length)
+        added = _published(corpus, vocabulary, length, seed)
+        sources = tuple(Source(name, WEIGHTS[name], task=task) for name, task in added.items())
+        return replace(recall, sources=recall.sources + sources)
+
+    return make
+
+
+def _published(corpus: Corpus, vocabulary: Vocabulary, length: int, seed: int) -> dict[str, Task]:
+    """Name -> task, for rows of ``length`` tokens. Contexts are of two or three lengths, since several short ones share a row."""
+    count = lambda text: vocabulary.encode(text).size  # noqa: E731
+    room = length - 96  # beside a question, its answer and the file's name
+    asked = max(2, min(40, length // 64))
+    needles = partial(Needle, corpus.prose, count=count, training=True, seed=seed)
+    each = partial(needles, separate=True)
+    words = int((length - asked * 3 * _QUESTION // 2) * _CHARACTERS)
+    linked = partial(TwoStep, corpus.prose, borrowed=0.75, seed=seed, facts=(2, 2 * asked), links=(max(2, asked // 2), asked))
+    found: dict[str, Task] = {
+        "two steps": linked(characters=(min(400, words), words)),
+        "needles": Variety([
+            each(room - 64 * min(asked, 8), needles=min(asked, 8)), each(room // 2, needles=min(asked, 6)),
+            needles(room, variant="lwm"), needles(room, variant="kamradt"),
+            needles(room - 8 * asked, needles=asked, asked=asked // 2), needles(room - 8 * asked, needles=asked, asked=asked),
+            needles(room - 64, needles=asked, asked=1, variant="lwm"),
+        ]),
+    }  # fmt: skip
+    if length >= 512:
+        sizes = (length + 64, (length + 640) // 2)
+        rulers = [ruler(name, corpus.prose, size, count, seed) for name in RULER for size in sizes]
+        found["ruler"] = Variety([*rulers, KeyValue(room, count, seed=seed)])
+        stories = partial(Babilong, corpus.prose, count=count, seed=seed)
+        found["stories"] = Variety([
+            stories(size, task=task, shots=size == room and length >= 1024) for task in STORIES for size in (0, room // 2, room)
+        ])
+    if length >= 1024:
+        chats = partial(Mrcr, corpus.prose, count=count, seed=seed, form="gemini")
+        found["coreference"] = Variety([chats(length // 2, shots=0), chats(length - 256, shots=0)])
+    return found
 
 
 def recall_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int):

@@ -5,15 +5,17 @@ Axis letters: B batch, T tokens, M scored positions, N = B * M, W width, V vocab
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from pollux.base.weights import Tree
-from pollux.kernels.attention import HIDDEN, Sight, fold_keys, fold_queries, sees, unfold_queries
-from pollux.kernels.products import dot, product
+from pollux.kernels.attention import HIDDEN, Sight, sees
+from pollux.kernels.products import dot
 from pollux.model.attention import Seen
+from pollux.model.copying import copying_layer, gates, log_copied, log_share
 from pollux.model.experts import Load
 from pollux.model.layers import pick
 from pollux.model.sizes import LOCAL, ModelConfig
@@ -25,20 +27,24 @@ from pollux.tokens.vocabulary import MODEL
 ROWS = 512
 
 
-class Scores(NamedTuple):
-    """Per scored position: negative log-likelihood in nats, and whether the target was the likeliest token."""
+class Copied(NamedTuple):
+    """Per scored position: log of what is left to the model's own words, and log of the probability that the target is copied."""
 
-    nll: jax.Array
-    right: jax.Array
+    keep: jax.Array
+    log_p: jax.Array
 
 
-def _block(h_RW, embedding_VW, target_R):
+def _block(h_RW, embedding_VW, target_R, copied: Copied):
+    """Negative log-likelihoods, the model's own words' softmax before its division by total, total, and the share of the target's
+    probability that is the own words'."""
     logits_RV = dot(h_RW, embedding_VW, (1, 1))
     top_R = logits_RV.max(-1)
     p_RV = jnp.exp(logits_RV - top_R[:, None])
     total_R = p_RV.sum(-1)
     at_target_R = jnp.take_along_axis(logits_RV, target_R[:, None], axis=1)[:, 0]
-    return Scores(jnp.log(total_R) + top_R - at_target_R, at_target_R >= top_R), p_RV, total_R
+    own_R = copied.keep + at_target_R - top_R - jnp.log(total_R)
+    both_R = jnp.logaddexp(own_R, copied.log_p)
+    return -both_R, p_RV, total_R, jnp.exp(own_R - both_R)
 
 
 def _blocks(x: jax.Array) -> jax.Array:
@@ -47,59 +53,59 @@ def _blocks(x: jax.Array) -> jax.Array:
 
 
 @jax.custom_vjp
-def cross_entropy(h_NW, embedding_VW, target_N, weight_N) -> tuple[jax.Array, Scores]:
-    """Weighted sum of next-token losses, and the scores of each position. N must be a multiple of min(N, ROWS).
+def cross_entropy(h_NW, embedding_VW, target_N, weight_N, copied_N: Copied) -> tuple[jax.Array, jax.Array]:
+    """Weighted sum of next-token losses, and the negative log-likelihood of each (nats, float32 [N]), own words and copied ones
+    together (`model.copying`). N must be a multiple of min(N, ROWS).
 
     The gradient is made in the same pass as the loss, block by block, so that the N x V logits never exist as a whole and are
     never made twice.
     """
-    scores = jax.lax.map(lambda b: _block(b[0], embedding_VW, b[1])[0], (_blocks(h_NW), _blocks(target_N)))
-    scores = jax.tree.map(lambda x: x.reshape(-1), scores)
-    return (scores.nll * weight_N).sum(), scores
+    blocks = jax.tree.map(_blocks, (h_NW, target_N, copied_N))
+    nll_N = jax.lax.map(lambda b: _block(b[0], embedding_VW, b[1], b[2])[0], blocks).reshape(-1)
+    return (nll_N * weight_N).sum(), nll_N
 
 
-def _cross_entropy_forward(h_NW, embedding_VW, target_N, weight_N):
+def _cross_entropy_forward(h_NW, embedding_VW, target_N, weight_N, copied_N: Copied):
     def step(d_embedding_VW, block):
-        h_RW, target_R, weight_R = block
-        scores, p_RV, total_R = _block(h_RW, embedding_VW, target_R)
+        h_RW, target_R, weight_R, copied = block
+        nll_R, p_RV, total_R, own_R = _block(h_RW, embedding_VW, target_R, copied)
         hit_RV = jnp.arange(p_RV.shape[1])[None, :] == target_R[:, None]
-        d_RV = (p_RV * (weight_R / total_R)[:, None] - jnp.where(hit_RV, weight_R[:, None], 0.0)).astype(jnp.bfloat16)
-        return d_embedding_VW + dot(d_RV, h_RW, (0, 0)), (scores, dot(d_RV, embedding_VW, (1, 0)))
+        due_R = weight_R * own_R
+        d_RV = (p_RV * (due_R / total_R)[:, None] - jnp.where(hit_RV, due_R[:, None], 0.0)).astype(jnp.bfloat16)
+        found = nll_R, dot(d_RV, embedding_VW, (1, 0)), Copied(-due_R, due_R - weight_R)
+        return d_embedding_VW + dot(d_RV, h_RW, (0, 0)), found
 
-    blocks = _blocks(h_NW.astype(jnp.bfloat16)), _blocks(target_N), _blocks(weight_N)
+    blocks = jax.tree.map(_blocks, (h_NW.astype(jnp.bfloat16), target_N, weight_N, copied_N))
     embedding_VW = embedding_VW.astype(jnp.bfloat16)
-    d_embedding, (scores, d_h) = jax.lax.scan(step, jnp.zeros(embedding_VW.shape, jnp.float32), blocks)
-    scores = jax.tree.map(lambda x: x.reshape(-1), scores)
-    return ((scores.nll * weight_N).sum(), scores), (d_h.reshape(h_NW.shape), d_embedding)
+    d_embedding, (nll, d_h, d_copied) = jax.lax.scan(step, jnp.zeros(embedding_VW.shape, jnp.float32), blocks)
+    nll_N = nll.reshape(-1)
+    d_copied = jax.tree.map(lambda x: x.reshape(-1), d_copied)
+    return ((nll_N * weight_N).sum(), nll_N), (d_h.reshape(h_NW.shape), d_embedding, d_copied)
 
 
 def _cross_entropy_backward(saved, grad):
-    return grad[0] * saved[0], grad[0] * saved[1], None, None
+    d_h, d_embedding, d_copied = jax.tree.map(lambda x: grad[0] * x, saved)
+    return d_h, d_embedding, None, None, d_copied
 
 
 cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
-def pointing(query_BMHD, key_BTKD, looking: Sight, sight: Sight, first_BM, last_BM) -> jax.Array:
+def pointing(seen: Seen, first_BM: jax.Array, last_BM: jax.Array) -> jax.Array:
     """How far attention is from the tokens ``first`` to ``last`` [B, M]: -log of their share of the softmax, mean over heads,
     float32 [B, M]; 0 where none of them can be seen. Heads are averaged before the logarithm, so that one of them is enough and
-    the others stay free. ``looking`` [B, M] is where queries stand, ``sight`` [B, T] from where on each key is seen.
+    the others stay free.
     """
-    batch, count, heads, _ = query_BMHD.shape
-    seen_BMT = sees(looking, sight, None)
-    place_T = jnp.arange(key_BTKD.shape[1])
-    wanted_BMT = seen_BMT & (place_T >= first_BM[..., None]) & (place_T <= last_BM[..., None])
-    scores_NRT = product(fold_queries(query_BMHD, key_BTKD.shape[2]), fold_keys(key_BTKD).swapaxes(1, 2))
-    scores_BMHT = unfold_queries(scores_NRT, batch, count)
-    among = lambda mask_BMT: jax.nn.logsumexp(jnp.where(mask_BMT[:, :, None], scores_BMHT, HIDDEN), axis=-1)  # noqa: E731
-    far_BM = jnp.log(heads) - jax.nn.logsumexp(among(wanted_BMT) - among(seen_BMT), axis=-1)
-    return jnp.where(wanted_BMT.any(-1), far_BM, 0.0)
+    place_T = jnp.arange(seen.key.shape[1])
+    wanted_BMT = (place_T >= first_BM[..., None]) & (place_T <= last_BM[..., None])
+    far_BM = jnp.log(seen.query.shape[2]) - jax.nn.logsumexp(log_share(seen, wanted_BMT), axis=-1)
+    return jnp.where((wanted_BMT & sees(seen.looking, seen.sight, None)).any(-1), far_BM, 0.0)
 
 
 class Report(NamedTuple):
-    """What a step tells: mean loss of running text and of answers (nats), share of answer tokens right, share of answers right to
-    the last token (as greedy decoding would give them), mean share of attention on the token to be copied (geometric), the
-    routers' loads, and whether loss and gradient were finite."""
+    """What a step tells: mean loss of running text and of answers (nats), share of answer tokens right (likelier than all others
+    together), share of answers right to the last token (greedy decoding would give them), mean share of attention on the token to
+    be copied (geometric), the routers' loads, and whether loss and gradient were finite."""
 
     loss: jax.Array
     text: jax.Array
@@ -117,15 +123,19 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch, point: float = 0
     sight = Sight(batch.index, batch.segment)
     few = 2 * batch.where.shape[1] <= batch.tokens.shape[1]  # else it is cheaper to work for all in order
     output = forward(params, config, batch.tokens, sight, where_BM=batch.where if few else None)
-    h_NW = (output.hidden if few else pick(output.hidden, batch.where)).reshape(-1, config.width)
+    h_BMW = output.hidden if few else pick(output.hidden, batch.where)
+    seen = [_scored(seen, batch) for seen in output.seen]
+    copied_N = jax.tree.map(lambda x: x.reshape(-1), _copied(params, config, h_BMW, seen, batch))
     weight_N = batch.weight.reshape(-1) / batch.weight.sum()
-    loss, scores = cross_entropy(h_NW, params["embedding"], batch.target.reshape(-1), weight_N)
+    target_N = batch.target.reshape(-1)
+    loss, nll_N = cross_entropy(h_BMW.reshape(-1, config.width), params["embedding"], target_N, weight_N, copied_N)
     is_answer = batch.answer.reshape(-1)
     is_text = (batch.weight.reshape(-1) > 0) & ~is_answer
     mean = lambda x, mask: jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)  # noqa: E731
-    found, pointed = _pointed(config, [_scored(seen, batch) for seen in output.seen], batch)
-    text, answer, right = mean(scores.nll, is_text), mean(scores.nll, is_answer), mean(scores.right, is_answer)
-    exact = _exact(scores.right.reshape(batch.where.shape), batch)
+    found, pointed = _pointed(config, seen, batch)
+    right_N = nll_N < math.log(2)
+    text, answer, right = mean(nll_N, is_text), mean(nll_N, is_answer), mean(right_N, is_answer)
+    exact = _exact(right_N.reshape(batch.where.shape), batch)
     total = loss + point * (found + pointed)
     return total, Report(loss, text, answer, right, exact, jnp.exp(-pointed), output.loads, jnp.isfinite(total))
 
@@ -134,7 +144,16 @@ def _scored(seen: Seen, batch: Batch) -> Seen:
     """What a layer saw, with the queries of the scored positions alone [B, M, H, D]."""
     if seen.query.shape[1] < batch.tokens.shape[1]:  # the last layer has no others
         return seen
-    return seen._replace(query=pick(seen.query, batch.where), looking=Sight(*(pick(x, batch.where) for x in seen.looking)))
+    looking = Sight(*(pick(x, batch.where) for x in seen.looking))
+    return seen._replace(query=pick(seen.query, batch.where), lse=pick(seen.lse, batch.where), looking=looking)
+
+
+def _copied(params: Tree, config: ModelConfig, h_BMW: jax.Array, seen: list[Seen], batch: Batch) -> Copied:
+    layer = copying_layer(config)
+    if layer is None:
+        return Copied(jnp.zeros(h_BMW.shape[:2]), jnp.full(h_BMW.shape[:2], HIDDEN))
+    keep_BM, take_BMH = gates(params, h_BMW)
+    return Copied(keep_BM, log_copied(take_BMH, seen[layer], batch.target))
 
 
 def _pointed(config: ModelConfig, seen: list[Seen], batch: Batch) -> tuple[jax.Array, jax.Array]:
@@ -146,7 +165,7 @@ def _pointed(config: ModelConfig, seen: list[Seen], batch: Batch) -> tuple[jax.A
     copied = batch.source >= 0
 
     def far(layer: Seen, first, last) -> jax.Array:
-        nll = pointing(layer.query, layer.key, layer.looking, layer.sight, first, last)
+        nll = pointing(layer, first, last)
         return jnp.where(copied, nll, 0.0).sum() / jnp.maximum(copied.sum(), 1)
 
     earlier = [far(layer, batch.passage[..., 0], batch.passage[..., 1]) for layer in layers[:-1]]

@@ -57,7 +57,8 @@ _FIRST = """Bay Camp Cape Castle East Fort Glen Grand Great High Inner Isle Lake
 _SECOND = """Alderney Ambrose Arden Ashby Bellamy Bramley Calder Clement Corwen Dalton Dunmore Elmstead Fairfax Farrow Garnet Halden
     Harlow Hartwell Inverley Kelso Langley Larkin Linden Marlow Merton Norwood Oakham Orford Penrose Quarry Radley Redfern Rowan
     Selby Sheldon Tarbert Thornbury Verney Wexley Winslow Yardley""".split()
-CITIES = (*_REAL, *(f"{first} {second}" for first in _FIRST for second in _SECOND))
+_INVENTED = tuple(f"{first} {second}" for first in _FIRST for second in _SECOND)
+CITIES = (*_REAL, *_INVENTED)
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Needle:
         needles: How many needles the context holds, each of a city of its own.
         asked: How many of them one question asks for.
         separate: Instead, a question for each needle; these stand at equal distances, from the least depth to the greatest.
+        training: Whether cities are invented ones only, for training: the real ones, which are asked for where the needles are no
+            more than these, stay unseen.
         size: How many examples there are.
     """
 
@@ -89,6 +92,7 @@ class Needle:
     needles: int = 1
     asked: int = 1
     separate: bool = False
+    training: bool = False
     seed: int = 0
     size: int = 1_000_000
 
@@ -99,8 +103,8 @@ class Needle:
             raise ValueError("no documents to hide needles in; pass at least one text")
         if not self.depths or not all(0 <= depth <= 1 for depth in self.depths):
             raise ValueError(f"depths must be one or more shares from 0 to 1, got {self.depths}; divide per cents by 100")
-        if not 1 <= self.needles <= len(CITIES):
-            raise ValueError(f"needles must be from 1 to {len(CITIES)}, a city for each, got {self.needles}")
+        if not 1 <= self.needles <= len(self._cities):
+            raise ValueError(f"needles must be from 1 to {len(self._cities)}, a city for each, got {self.needles}")
         if not 1 <= self.asked <= self.needles:
             raise ValueError(f"asked must be from 1 to the {self.needles} needles there are, got {self.asked}")
         if self.separate and self.asked != 1:
@@ -118,7 +122,7 @@ class Needle:
             ValueError: when the needles leave no room for other text, or the documents hold none.
         """
         rng = Random(f"{self.seed}/{i}")
-        cities = rng.sample(_REAL if self.needles <= len(_REAL) else CITIES, self.needles)
+        cities = rng.sample(self._cities, self.needles)
         numbers = [str(number) for number in rng.sample(range(1_000_000, 10_000_000), self.needles)]
         statements = [NEEDLE.format(city=city, number=number) for city, number in zip(cities, numbers, strict=True)]
         if self.variant == "kamradt":
@@ -130,6 +134,10 @@ class Needle:
         groups = [(n,) for n in range(self.needles)] if self.separate else [tuple(rng.sample(range(self.needles), self.asked))]
         found = [[(cities[n], numbers[n], ranges[n]) for n in group] for group in groups]
         return Example(context, tuple(map(self._question, found)))
+
+    @property
+    def _cities(self) -> Sequence[str]:
+        return _INVENTED if self.training else _REAL if self.needles <= len(_REAL) else CITIES
 
     def _depths(self, rng: Random, i: int) -> list[float]:
         """A depth for each needle."""
