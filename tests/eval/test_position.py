@@ -15,7 +15,7 @@ from pollux.engine.score import losses
 from pollux.eval.position import cumulative, fit, octaves
 from pollux.kernels.attention import Sight
 from pollux.model.sizes import family
-from pollux.model.transformer import forward, logits, weight_table
+from pollux.model.transformer import forward, predict, weight_table
 
 
 @pytest.mark.parametrize("law", [(3.0, -0.4, 2.5), (20.0, -1.0, 3.9), (-1.0, -0.3, 4.0)])
@@ -47,6 +47,6 @@ def test_losses_of_a_stream_read_in_chunks_are_those_of_one_pass():
     runner = Runner(initial(weight_table(config), 0), config, "test")
     ids = np.random.default_rng(0).integers(32, 512, 100).astype(np.int32)
     output = forward(runner.params, config, jnp.asarray(ids)[None], Sight(jnp.arange(100)[None], jnp.zeros((1, 100), jnp.int32)))
-    log_p = jax.nn.log_softmax(logits(runner.params, output.hidden)[0])
+    log_p = jax.nn.log_softmax(predict(runner.params, config, output)[0])
     truth = -np.take_along_axis(np.asarray(log_p)[:-1], ids[1:, None], axis=1)[:, 0]
     np.testing.assert_allclose(losses(runner, ids), truth, atol=0.05)

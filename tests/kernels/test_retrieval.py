@@ -19,9 +19,9 @@ LSE = 1.5e-2
 
 
 @partial(jax.jit, static_argnums=(4, 5))
-def retrieve(q, key, value, length, chunk, selected):
+def retrieve(q, key, value, length, chunk, selected, **keep):
     decoded = lambda head, at: Coded(*(x[head, at] for x in value)).decode()  # noqa: E731
-    return retrieval.retrieve(q, Keys(key, jnp.swapaxes(signs(key.code), 1, 2)), decoded, length, chunk, selected)
+    return retrieval.retrieve(q, Keys(key, jnp.swapaxes(signs(key.code), 1, 2)), decoded, length, chunk, selected, **keep)
 
 
 @pytest.fixture
@@ -66,6 +66,18 @@ def test_every_chunk_kept_is_dense(length):
     share = np.exp(np.where(np.arange(256) < length, scores, -np.inf) - truth.lse[..., None])
     np.testing.assert_allclose(np.take_along_axis(share, np.asarray(found.index), axis=2), found.weight, atol=LSE)
     np.testing.assert_allclose(found.weight[..., 0], share.max(-1), atol=LSE)
+
+
+def test_all_that_was_looked_at_can_be_had():
+    q, key, value = context(256, 250)
+    part, found = retrieve(q, key, value, np.int32(250), CHUNK, 3, keep=None)
+    _, best = retrieve(q, key, value, np.int32(250), CHUNK, 3)
+    assert found.index.shape == (HEADS, ROWS, 3 * CHUNK)
+    np.testing.assert_allclose(found.weight.sum(-1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(-np.sort(-found.weight, axis=-1)[..., : best.weight.shape[-1]], best.weight)
+    scores = np.take_along_axis(np.einsum("kmd,ksd->kms", q, key.decode()), np.asarray(found.index), axis=2)
+    seen = np.asarray(found.index) < 250
+    np.testing.assert_allclose(found.weight, np.where(seen, np.exp(scores - part.lse[..., None]), 0), atol=LSE)
 
 
 @pytest.mark.parametrize("place", [0, 7, 8, 1001, KEY_BLOCK - 1, KEY_BLOCK, 2 * KEY_BLOCK + 77])

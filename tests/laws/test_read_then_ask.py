@@ -22,7 +22,7 @@ from pollux.kernels.coded import Coded
 from pollux.media.segment import Document, Text
 from pollux.model.layers import primes
 from pollux.model.sizes import family
-from pollux.model.transformer import forward, logits, weight_table
+from pollux.model.transformer import forward, predict, weight_table
 from pollux.tokens.template import TURN, own
 from pollux.tokens.vocabulary import USER, shipped
 
@@ -46,7 +46,7 @@ def full(runner: Runner, ids: np.ndarray) -> np.ndarray:
     """Logits after the last token, from one pass."""
     sight = Sight(jnp.arange(ids.size)[None], jnp.zeros((1, ids.size), jnp.int32))
     output = forward(runner.params, runner.config, jnp.asarray(ids)[None], sight)
-    return np.asarray(logits(runner.params, output.hidden)[0, -1])
+    return np.asarray(predict(runner.params, runner.config, output)[0, -1])
 
 
 def read(runner: Runner, ids: np.ndarray, cuts: list[int]) -> ReadContext:

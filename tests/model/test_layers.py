@@ -10,9 +10,9 @@ import pytest
 from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
 from pollux.model.attention import Row, attention
-from pollux.model.cache import Past, empty_past
+from pollux.model.cache import Past
 from pollux.model.layers import address, causal_conv, rms_norm, rotary
-from pollux.model.sizes import RETRIEVAL, LayerSpec, family
+from pollux.model.sizes import LayerSpec, family
 from pollux.model.transformer import weight_table
 
 TINY = family()["tiny"]
@@ -76,24 +76,6 @@ def test_the_convolution_is_a_sum_over_its_own_document():
         if documents[b, t + taps - 1 - c] == segment[b, t]:
             truth[b, t] += rows[b, t + taps - 1 - c] * w[c]
     np.testing.assert_allclose(causal_conv(x, past, jnp.asarray(same, jnp.float32), w), truth, atol=1e-5)
-
-
-def test_a_head_that_looks_at_one_token_hands_on_its_embedding():
-    layer, length, found = LayerSpec(reach=RETRIEVAL), 12, 5
-    w = initial(weight_table(TINY), 0)["layers"]["1"]["attention"]
-    w |= {"temperature": jnp.full(TINY.heads, 1e4), "out": jnp.zeros_like(w["out"])}
-    embedding = normal(TINY.vocab_size, TINY.width)
-    tokens = jnp.arange(length)[None] + 3  # all of them the template's own, so that each is seen at once
-    x = normal(1, length, TINY.width)
-    # what looks is what is looked at, so that key and query are alike: every head then looks at the likest
-    w["query"] = jnp.concatenate([w["key"], 0 * w["key"]] * TINY.heads, axis=-1)
-    x = x.at[0, length - 1].set(x[0, found])
-    past = empty_past(TINY, layer, 1, 0)
-    sight = Sight(jnp.arange(length)[None], jnp.zeros((1, length), jnp.int32))
-    w["conv"] = jnp.zeros_like(w["conv"]).at[0].set(1.0)
-    out, _ = attention(x, w, layer, TINY, Row(tokens.at[0, length - 1].set(found + 3), sight), past, copied_VW=embedding)
-    gates = jax.nn.softplus(x[0, -1] @ w["copy"]).sum()
-    np.testing.assert_allclose(out[0, -1], gates * embedding[found + 3] * TINY.width**0.5, rtol=0.02, atol=0.1)
 
 
 def test_rms_norm_has_unit_mean_square():

@@ -5,44 +5,56 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pollux.kernels.attention import Sight
+from pollux.kernels.attention import HIDDEN, Sight, sees
+from pollux.model.attention import Seen
 from pollux.tokens.stream import Batch
 from pollux.tokens.vocabulary import MODEL
-from pollux.train.losses import ROWS, _exact, cross_entropy, pointing
+from pollux.train.losses import ROWS, Copied, _exact, cross_entropy, pointing
 
 
-def plain(h, embedding, target, weight):
-    nll = -jnp.take_along_axis(jax.nn.log_softmax(jnp.matmul(h, embedding.T, precision="highest")), target[:, None], 1)[:, 0]
+def plain(h, embedding, target, weight, copied):
+    own = jnp.take_along_axis(jax.nn.log_softmax(jnp.matmul(h, embedding.T, precision="highest")), target[:, None], 1)[:, 0]
+    nll = -jnp.log(jnp.exp(copied.keep + own) + jnp.exp(copied.log_p))
     return (nll * weight).sum(), nll
 
 
 @pytest.mark.parametrize("n", [2 * ROWS, 40, 1])
 def test_cross_entropy_and_its_gradients(n):
-    """Also when the loss is scaled, and when some positions weigh nothing."""
+    """Also when the loss is scaled, when some positions weigh nothing, and where all is copied, much of it or nothing."""
     rng = np.random.default_rng(n)
     low = lambda x: np.asarray(x, jnp.bfloat16).astype(np.float32)  # noqa: E731
     h, embedding = low(rng.normal(size=(n, 24))), low(rng.normal(size=(90, 24)))
     target, weight = rng.integers(0, 90, n), (rng.random(n) * (rng.random(n) < 0.8)).astype(np.float32) + (n == 1)
+    take = np.array([0.5, 0, 0.999, 0.1])[np.arange(n) % 4]
+    copied = Copied(np.log(1 - take).astype(np.float32), np.log(take * rng.random(n) + 1e-30).astype(np.float32))
 
     def run(form):
-        scaled = lambda h, e: ((out := form(h, e, target, weight))[0] * 2.5, out)  # noqa: E731
-        return jax.jit(jax.grad(scaled, (0, 1), has_aux=True))(h, embedding)
+        scaled = lambda h, e, c: ((out := form(h, e, target, weight, c))[0] * 2.5, out)  # noqa: E731
+        return jax.jit(jax.grad(scaled, (0, 1, 2), has_aux=True))(h, embedding, copied)
 
-    (dh, de), (loss, scores) = run(cross_entropy)
-    (true_dh, true_de), (true_loss, nll) = run(plain)
+    (dh, de, dc), (loss, found) = run(cross_entropy)
+    (true_dh, true_de, true_dc), (true_loss, nll) = run(plain)
     np.testing.assert_allclose(loss, true_loss, rtol=1e-5)
-    np.testing.assert_allclose(scores.nll, nll, atol=1e-4)
-    assert (scores.right == ((h @ embedding.T).argmax(1) == target)).all()
-    for ours, truth in ((dh, true_dh), (de, true_de)):
+    np.testing.assert_allclose(found, nll, atol=1e-4)
+    for ours, truth in ((dh, true_dh), (de, true_de), (dc.keep, true_dc.keep), (dc.log_p, true_dc.log_p)):
         assert np.linalg.norm(ours - truth) < 0.01 * np.linalg.norm(truth)
     assert (dh[weight == 0] == 0).all()
 
 
 def test_large_logits_stay_finite():
     h, embedding = jnp.array([[300.0, 0], [-300, 0]]), jnp.array([[1.0, 0], [-1, 0], [0, 0]])
-    loss, scores = jax.jit(cross_entropy)(h, embedding, jnp.array([0, 0]), jnp.ones(2))
-    np.testing.assert_allclose(scores.nll, [0, 600], atol=1e-3)
-    assert loss == scores.nll.sum() and scores.right.tolist() == [True, False]
+    nothing = Copied(jnp.zeros(2), jnp.full(2, HIDDEN))
+    loss, nll = jax.jit(cross_entropy)(h, embedding, jnp.array([0, 0]), jnp.ones(2), nothing)
+    np.testing.assert_allclose(nll, [0, 600], atol=1e-3)
+    assert loss == nll.sum()
+
+
+def saw(query, key, looking: Sight, sight: Sight) -> Seen:
+    """What an attention layer with these queries and keys hands back."""
+    visible = sees(looking, sight, None)[:, :, None]
+    scores = jnp.einsum("bmhd,bshd->bmhs", query, jnp.repeat(key, query.shape[2] // key.shape[2], axis=2))
+    lse = jax.nn.logsumexp(jnp.where(visible, scores, HIDDEN), axis=-1)
+    return Seen(query, looking, None, key, sight, lse)
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2])
@@ -57,7 +69,7 @@ def test_pointing_is_the_softmax_written_out(kv_heads):
     sight = Sight(jnp.asarray(index), jnp.asarray(segment))
     rows = np.arange(2)[:, None]
     looking = Sight(*(x[rows, where] for x in sight))
-    far = pointing(query[rows, where], key, looking, sight, jnp.asarray(first), jnp.asarray(last))
+    far = pointing(saw(query[rows, where], key, looking, sight), jnp.asarray(first), jnp.asarray(last))
     for b in range(2):
         for m in range(2):
             at = where[b, m]
@@ -74,7 +86,8 @@ def test_pointing_at_what_cannot_be_seen_costs_nothing():
     query, key = jnp.ones((1, 1, 2, 4)), jnp.ones((1, 6, 1, 4))
     sight = Sight(jnp.arange(6)[None] + 2, jnp.zeros((1, 6), int))  # each key is seen two tokens later
     looking = Sight(jnp.array([[4]]), jnp.array([[0]]))
-    far = lambda at: float(pointing(query, key, looking, sight, jnp.array([[at]]), jnp.array([[at]]))[0, 0])  # noqa: E731
+    seen = saw(query, key, looking, sight)
+    far = lambda at: float(pointing(seen, jnp.array([[at]]), jnp.array([[at]]))[0, 0])  # noqa: E731
     assert far(2) == pytest.approx(np.log(3)) and far(3) == 0
 
 
