@@ -27,10 +27,14 @@ def copying_layer(config: ModelConfig) -> int | None:
     return max((i for i, layer in enumerate(config.layers) if layer.reach != LOCAL), default=None) if config.copies else None
 
 
-def gates(params: Tree, hidden_BMW: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """log of what is left to the model's own words, float32 [B, M], and of what each head's copying takes [B, M, H]; together 1."""
+def gates(params: Tree, hidden_BMW: jax.Array, seen: Seen) -> tuple[jax.Array, jax.Array]:
+    """log of what is left to the model's own words, float32 [B, M], and of what each head's copying takes [B, M, H]; together 1.
+
+    Who sees no key has its own words alone.
+    """
     columns = linear(hidden_BMW, params["copy"])
     own, heads = columns[..., 0], columns[..., 1:]
+    own = jnp.where(seen.lse[..., 0] > HIDDEN / 2, own, -HIDDEN)
     return jax.nn.log_sigmoid(own), jax.nn.log_sigmoid(-own)[..., None] + jax.nn.log_softmax(heads)
 
 
@@ -56,7 +60,7 @@ def log_copied(take_BMH: jax.Array, seen: Seen, target_BM: jax.Array) -> jax.Arr
 
 def mixed(params: Tree, own_BM: jax.Array, hidden_BMW: jax.Array, seen: Seen, target_BM: jax.Array) -> jax.Array:
     """Negative log-likelihood of targets, float32 [B, M], from that of its own words: a copy of the same word counts too."""
-    keep_BM, take_BMH = gates(params, hidden_BMW)
+    keep_BM, take_BMH = gates(params, hidden_BMW, seen)
     return -jnp.logaddexp(keep_BM - own_BM, log_copied(take_BMH, seen, target_BM))
 
 
@@ -67,7 +71,7 @@ def log_probabilities(params: Tree, own_BMV: jax.Array, hidden_BMW: jax.Array, s
         own_BMV: The logits of the model's own words.
         seen: What the copying layer saw; where it looked into a ``context``, with all that it found there.
     """
-    keep_BM, take_BMH = gates(params, hidden_BMW)
+    keep_BM, take_BMH = gates(params, hidden_BMW, seen)
     take = jnp.exp(take_BMH)[..., None]
     near_BMHS = jnp.where(seen.lse[..., None] > HIDDEN / 2, jnp.exp(_scores(seen) - seen.lse[..., None]), 0.0)
     near_BMS = (take * near_BMHS).sum(2)

@@ -152,7 +152,7 @@ def _copied(params: Tree, config: ModelConfig, h_BMW: jax.Array, seen: list[Seen
     layer = copying_layer(config)
     if layer is None:
         return Copied(jnp.zeros(h_BMW.shape[:2]), jnp.full(h_BMW.shape[:2], HIDDEN))
-    keep_BM, take_BMH = gates(params, h_BMW)
+    keep_BM, take_BMH = gates(params, h_BMW, seen[layer])
     return Copied(keep_BM, log_copied(take_BMH, seen[layer], batch.target))
 
 
