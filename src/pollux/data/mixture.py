@@ -22,12 +22,17 @@ _PASSAGE = 128
 
 @dataclass(frozen=True)
 class Source:
-    """Something to learn from: a task, or texts to predict (exactly one of the two), and how often it is drawn."""
+    """Something to learn from: a task, or texts to predict (exactly one of the two), and how often it is drawn.
+
+    Attributes:
+        size: Tokens that its examples take, where they are all of a length: it is drawn only where a row has room for so many.
+    """
 
     name: str
     weight: float
     task: Task | None = None
     texts: Sequence[str] = ()
+    size: int = 0
 
     def __post_init__(self) -> None:
         if (self.task is None) == (not self.texts):
@@ -53,9 +58,10 @@ class Mixture:
         return batch if any(source.task for source in self.sources) else batch._replace(source=None, passage=None)
 
     def _draw(self, rng: Random, room: int) -> Lesson:
-        weights = [source.weight for source in self.sources]
+        fit = [source for source in self.sources if source.size <= room]
+        weights = [source.weight for source in fit]
         for _ in range(_TRIES):
-            source = rng.choices(self.sources, weights)[0]
+            source = rng.choices(fit, weights)[0]
             if source.task is None:
                 return self._text(source, rng, rng.randint(min(_PASSAGE, room), room))
             try:

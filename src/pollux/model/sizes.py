@@ -55,7 +55,7 @@ class ModelConfig:
         ahead: Tokens that the keys of retrieval layers look at, their own and those that follow, which must all be past before a
             query sees such a key (`ahead.look_ahead`); 0 for keys that know nothing of what follows.
         ahead_heads: Heads per key-value head by which keys look ahead, each of half the size of a head.
-        copies: Whether the last retrieval layer hands on the tokens that it looks at as they are (`attention.attention`).
+        copies: Whether the tokens that the last retrieval layer looks at can be said as they are (`model.copying`).
         chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
@@ -33,55 +34,59 @@ _QUESTION = 28
 WEIGHTS = {
     "facts": 2.5, "mixed facts": 3, "sparse facts": 1.5, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
     "reading": 0.8, "cloze": 0.3, "prose": 0.5, "code": 0.15,
-    "two steps": 1, "needles": 0.8, "ruler": 1.6, "stories": 0.7, "coreference": 0.5,
+    "two steps": 1, "needles": 1.2, "ruler": 2, "stories": 1.2, "coreference": 0.8,
 }  # fmt: skip
+# RULER's tasks that leave no more of their length than the reply takes.
+_TIGHT = ("vt", "fwe")
 # The share of positions that carry loss, and of the facts that could be asked for how many are at least.
 SCORED, ASKED = 0.125, 0.5
 
 
 def long_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int):
-    """The recall mixture with, for a third of it, what long contexts are measured by: facts that refer to facts, and the published
-    tasks, in rows that are long enough for them."""
+    """The recall mixture, with what long contexts are measured by besides: facts that refer to facts, and the published tasks."""
+    recall = recall_mixture(corpus, vocabulary, seed)
 
     @cache
     def make(length: int) -> Mixture:
-        recall = recall_mixture(corpus, vocabulary, seed)(length)
-        added = _published(corpus, vocabulary, length, seed)
-        sources = tuple(Source(name, WEIGHTS[name], task=task) for name, task in added.items())
-        return replace(recall, sources=recall.sources + sources)
+        mixture = recall(length)
+        return replace(mixture, sources=(*mixture.sources, *_published(corpus, vocabulary, length, seed)))
 
     return make
 
 
-def _published(corpus: Corpus, vocabulary: Vocabulary, length: int, seed: int) -> dict[str, Task]:
-    """Name -> task, for rows of ``length`` tokens. Contexts are of two or three lengths, since several short ones share a row."""
-    count = lambda text: vocabulary.encode(text).size  # noqa: E731
-    room = length - 96  # beside a question, its answer and the file's name
+def _published(corpus: Corpus, vocabulary: Vocabulary, length: int, seed: int) -> list[Source]:
+    """Facts that refer to facts, and published tasks in contexts as long as a row of ``length`` tokens and as half of one, where
+    these have room for them."""
     asked = max(2, min(40, length // 64))
-    needles = partial(Needle, corpus.prose, count=count, training=True, seed=seed)
-    each = partial(needles, separate=True)
     words = int((length - asked * 3 * _QUESTION // 2) * _CHARACTERS)
-    linked = partial(TwoStep, corpus.prose, borrowed=0.75, seed=seed, facts=(2, 2 * asked), links=(max(2, asked // 2), asked))
-    found: dict[str, Task] = {
-        "two steps": linked(characters=(min(400, words), words)),
-        "needles": Variety([
-            each(room - 64 * min(asked, 8), needles=min(asked, 8)), each(room // 2, needles=min(asked, 6)),
-            needles(room, variant="lwm"), needles(room, variant="kamradt"),
-            needles(room - 8 * asked, needles=asked, asked=asked // 2), needles(room - 8 * asked, needles=asked, asked=asked),
-            needles(room - 64, needles=asked, asked=1, variant="lwm"),
-        ]),
-    }  # fmt: skip
-    if length >= 512:
-        sizes = (length + 64, (length + 640) // 2)
-        rulers = [ruler(name, corpus.prose, size, count, seed) for name in RULER for size in sizes]
-        found["ruler"] = Variety([*rulers, KeyValue(room, count, seed=seed)])
-        stories = partial(Babilong, corpus.prose, count=count, seed=seed)
-        found["stories"] = Variety([
-            stories(size, task=task, shots=size == room and length >= 1024) for task in STORIES for size in (0, room // 2, room)
-        ])
-    if length >= 1024:
-        chats = partial(Mrcr, corpus.prose, count=count, seed=seed, form="gemini")
-        found["coreference"] = Variety([chats(length // 2, shots=0), chats(length - 256, shots=0)])
+    counts = {"facts": (2, 2 * asked), "links": (max(2, asked // 2), asked)}
+    linked = TwoStep(corpus.prose, characters=(min(400, words), words), borrowed=0.75, seed=seed, **counts)
+    sources = [Source("two steps", WEIGHTS["two steps"], linked)]
+    for size in (length // 2, length):
+        tasks = _published_at(corpus, lambda text: vocabulary.encode(text).size, size, seed)
+        sources += [Source(name, WEIGHTS[name] / 2, Variety(tasks[name]), size=size) for name in tasks]
+    return sources
+
+
+def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: int) -> dict[str, list[Task]]:
+    """Published tasks whose examples, question and answer included, take at most ``size`` tokens, or now and then a few more."""
+    found: dict[str, list[Task]] = {}
+    room, several = size - 80, min(30, size // 64)  # a file's name, a question and its answer
+    needles = partial(Needle, corpus.prose, count=count, training=True, seed=seed)
+    if size >= 512:
+        many, each = room - 10 * several, room - 70 * min(several // 2, 8)
+        found["needles"] = [
+            needles(room - 20), needles(room + 160, variant="lwm"), needles(room + 160, needles=several, variant="lwm"),
+            needles(each, needles=min(several // 2, 8), separate=True),
+            needles(many, needles=several, asked=several // 2), needles(many - 10 * several, needles=several, asked=several),
+        ]  # fmt: skip
+        found["stories"] = [Babilong((), 0, count, task, shots=False, seed=seed) for task in STORIES]
+        names = [name for name in RULER if size >= 1024 or name not in ("vt", "cwe")]
+        found["ruler"] = [ruler(name, corpus.prose, size - (48 if name in _TIGHT else 0), count, seed) for name in names]
+        found["ruler"].append(KeyValue(room - 40, count, seed=seed))
+    if size >= 1024:
+        found["stories"] = [Babilong(corpus.prose, room, count, task, seed=seed) for task in STORIES]
+        found["coreference"] = [Mrcr(corpus.prose, size - 200, count, "gemini", shots=0, seed=seed)]
     return found
 
 

@@ -25,7 +25,7 @@ class Variety:
         """Example number ``i``.
 
         Raises:
-            NoExample: when the task has none of that number, its length being too short for it, say.
+            NoExample: when this one does not fit into the length that its task was made for.
         """
         number, which = divmod(i, len(self.tasks))
         try:

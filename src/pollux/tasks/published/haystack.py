@@ -14,21 +14,24 @@ from random import Random
 
 _SEPARATOR = "\n\n"  # between documents
 _GUESS = 20_000  # characters from which a token's usual length is guessed
+_LONGEST = 8  # characters of a token, at the most, in running text
 _PIECE = 200_000  # characters counted at a time, so that a tokenizer's memory stays small
 _TRIES = 12  # corrections of a haystack's length; each leaves a third of the error or less
+_LINE = 24  # tokens of a line, at the least
 _LINES = 64  # lines counted to tell how many will be needed
 _SURPLUS = 1.05  # share of the lines wanted that is drawn, so that a wrong estimate does not run short of them
 
 
 def running_text(documents: Sequence[str], start: int, tokens: int, count: Callable[[str], int]) -> str:
     """As many tokens of text as asked for, or a few less. What is added or cut off is counted, never the whole again."""
-    sample = _gather(documents, start, _GUESS)
+    guess = min(_GUESS, _LONGEST * tokens + 1)
+    sample = _gather(documents, start, guess)
     length = len(sample) / max(1, count(sample))  # characters of a token
     text, end, have, tries = sample, 0, 0, 0
     while (have > tokens and end) or (tries < _TRIES and tokens - have > tokens // 1000):
         far = max(0, end + math.floor((tokens - have) * length))
         if far >= len(text):
-            text = _gather(documents, start, far + _GUESS)
+            text = _gather(documents, start, far + guess)
         place = word_end(text, far)
         if have <= tokens and place <= end:  # not even one more word fits
             break
@@ -75,8 +78,8 @@ def fill(lines: Iterator[str], tokens: int, count: Callable[[str], int], join: s
     The text is counted about once over: a sample tells how many lines to draw, and afterwards only those in doubt are
     counted anew.
     """
-    kept = list(islice(lines, _LINES))
-    length = len(join.join(kept)) + len(join)
+    kept = list(islice(lines, min(_LINES, max(4, tokens // _LINE))))
+    first, length = len(kept), len(join.join(kept)) + len(join)
     used = count(join.join(kept))
     if kept and used < 1:
         raise ValueError(f"count gives {used} tokens for {length} characters; pass a function that counts a text's tokens")
@@ -84,13 +87,13 @@ def fill(lines: Iterator[str], tokens: int, count: Callable[[str], int], join: s
     while length < wanted and (line := next(lines, None)) is not None:
         kept.append(line)
         length += len(line) + len(join)
-    return kept[: _fitting(kept, tokens, used, count, join)]
+    return kept[: _fitting(kept, first, tokens, used, count, join)]
 
 
-def _fitting(lines: list[str], tokens: int, used: int, count: Callable[[str], int], join: str) -> int:
-    """How many lines fit, to the line."""
+def _fitting(lines: list[str], first: int, tokens: int, used: int, count: Callable[[str], int], join: str) -> int:
+    """How many lines fit, to the line; the first so many take ``used`` tokens."""
     ends = list(accumulate(len(line) + len(join) for line in lines))
-    number = min(_LINES, len(lines))
+    number = min(first, len(lines))
     for _ in range(3):
         better = bisect_right(ends, tokens * ends[number - 1] / used) if number else 0
         doubtful = count(join.join(lines[min(number, better) : max(number, better)]))

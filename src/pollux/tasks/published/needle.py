@@ -80,7 +80,7 @@ class Needle:
         asked: How many of them one question asks for.
         separate: Instead, a question for each needle; these stand at equal distances, from the least depth to the greatest.
         training: Whether cities are invented ones only, for training: the real ones, which are asked for where the needles are no
-            more than these, stay unseen.
+            more than these, stay unseen. Not for ``kamradt``, whose one answer would be learned by heart.
         size: How many examples there are.
     """
 
@@ -109,6 +109,8 @@ class Needle:
             raise ValueError(f"asked must be from 1 to the {self.needles} needles there are, got {self.asked}")
         if self.separate and self.asked != 1:
             raise ValueError(f"separate questions ask for one needle each, got asked={self.asked}; leave one of the two out")
+        if self.variant == "kamradt" and self.training:
+            raise ValueError("Kamradt's needle is always the same, and cannot be trained on; use gemini or lwm")
         if self.variant == "kamradt" and self.needles != 1:
             raise ValueError(f"Kamradt's needle is a single sentence, got needles={self.needles}; use gemini or lwm for several")
 
