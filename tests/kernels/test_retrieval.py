@@ -19,9 +19,9 @@ LSE = 1.5e-2
 
 
 @partial(jax.jit, static_argnums=(4, 5))
-def retrieve(q, key, value, length, chunk, selected, **keep):
+def retrieve(q, key, value, length, chunk, selected, **places):
     decoded = lambda head, at: Coded(*(x[head, at] for x in value)).decode()  # noqa: E731
-    return retrieval.retrieve(q, Keys(key, jnp.swapaxes(signs(key.code), 1, 2)), decoded, length, chunk, selected, **keep)
+    return retrieval.retrieve(q, Keys(key, jnp.swapaxes(signs(key.code), 1, 2)), decoded, length, chunk, selected, **places)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_every_chunk_kept_is_dense(length):
 
 def test_all_that_was_looked_at_can_be_had():
     q, key, value = context(256, 250)
-    part, found = retrieve(q, key, value, np.int32(250), CHUNK, 3, keep=None)
+    part, found = retrieve(q, key, value, np.int32(250), CHUNK, 3, places=None)
     _, best = retrieve(q, key, value, np.int32(250), CHUNK, 3)
     assert found.index.shape == (HEADS, ROWS, 3 * CHUNK)
     np.testing.assert_allclose(found.weight.sum(-1), 1.0, atol=1e-5)

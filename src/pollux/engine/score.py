@@ -1,6 +1,6 @@
 """Likelihood of texts under a model.
 
-Axis letters: B rows, T tokens, R tokens of a block, W width.
+Axis letters: B rows, T tokens, R tokens of a block, W width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pollux.base.programs import Program
 from pollux.base.weights import Tree
 from pollux.engine.runner import Runner, slide
 from pollux.kernels.attention import Sight
-from pollux.model.copying import copying_layer, mixed
+from pollux.model.copying import log_target
 from pollux.model.sizes import ModelConfig
 from pollux.model.transformer import Output, forward, logits
 from pollux.tokens.template import plain
@@ -66,17 +66,18 @@ def _nats(params: Tree, row_BT: jax.Array, first: jax.Array, *, config: ModelCon
 
 def _target_nll(params: Tree, config: ModelConfig, output: Output, target_BT: jax.Array) -> jax.Array:
     """Negative log-likelihood of each target, float32 [B, T], with logits made for `_BLOCK` tokens at a time."""
+    starts = range(0, target_BT.shape[1], _BLOCK)
+    return jnp.concatenate([_block_nll(params, config, output, target_BT, at) for at in starts], axis=1)
 
-    def nll(block):
-        hidden_RW, target_R = block
-        log_p = jax.nn.log_softmax(logits(params, hidden_RW))
-        return -jnp.take_along_axis(log_p, target_R[:, None], axis=1)[:, 0]
 
-    size = math.gcd(_BLOCK, target_BT.size)
-    blocks = output.hidden.reshape(-1, size, config.width), target_BT.reshape(-1, size)
-    own_BT = jax.lax.map(nll, blocks).reshape(target_BT.shape)
-    layer = copying_layer(config)
-    return own_BT if layer is None else mixed(params, own_BT, output.hidden, output.seen[layer], target_BT)
+def _block_nll(params: Tree, config: ModelConfig, output: Output, target_BT: jax.Array, at: int) -> jax.Array:
+    hidden_BRW, target_BR = (x[:, at : at + _BLOCK] for x in (output.hidden, target_BT))
+    own_BRV = logits(params, hidden_BRW)
+    if not config.copies:
+        return -jnp.take_along_axis(jax.nn.log_softmax(own_BRV), target_BR[..., None], axis=-1)[..., 0]
+    seen = output.seen[-1]
+    query, lse, looking = jax.tree.map(lambda x: x[:, at : at + _BLOCK], (seen.query, seen.lse, seen.looking))
+    return -log_target(params, own_BRV, hidden_BRW, seen._replace(query=query, lse=lse, looking=looking), target_BR)
 
 
 def losses(runner: Runner, ids: np.ndarray, progress: Callable[[int, int], None] | None = None) -> np.ndarray:

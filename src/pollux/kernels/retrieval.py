@@ -27,7 +27,7 @@ KEY_BLOCK = 8192
 ROW_BLOCK = 64
 # Above so many chunks, one of so many is looked at exactly, and never fewer than `LEAST_SHORTLIST`.
 SHORTLIST_FROM, SHORTLIST_SHARE, LEAST_SHORTLIST = 2048, 256, 256
-# The places that are handed back, per query row: enough to tell what was looked at.
+# The places that are handed back, per query row, unless others are asked for: enough to tell what was looked at.
 EVIDENCE = 8
 
 # From the indices of keys [S'] to their values [S', any size].
@@ -35,7 +35,8 @@ Values = Callable[[jax.Array], jax.Array]
 
 
 class Found(NamedTuple):
-    """The keys that weighed most, E of them: their index in the context (int32 [K, M, E]) and their share of the softmax."""
+    """The keys that weighed most, or all that were looked at, E of them: their index in the context (int32 [K, M, E]), their share
+    of the softmax."""
 
     index: jax.Array
     weight: jax.Array
@@ -49,28 +50,28 @@ class Keys(NamedTuple):
 
 
 def retrieve(
-    q_KMD, keys: Keys, value: Callable, length, chunk: int, selected: int, keep: int | None = EVIDENCE
+    q_KMD, keys: Keys, value: Callable, length, chunk: int, selected: int, places: int | None = EVIDENCE
 ) -> tuple[Partial, Found]:
     """Attention over the best ``selected`` chunks of each query row. S must be a multiple of min(S, KEY_BLOCK) and of chunk.
 
     Args:
         value: A function from a key-value head and the keys' indices [S'] to their values [S', any size].
         length: How many keys count; at 0 the result weighs nothing (its log-sum-exp is about `HIDDEN`).
-        keep: How many places are handed back, best first; None for all that were looked at, in no order.
+        places: How many places are handed back, best first; None for all that were looked at, in no order.
     """
     heads, rows, _ = q_KMD.shape
     block = min(ROW_BLOCK, rows)
     q_NRD = jnp.pad(q_KMD, [(0, 0), (0, -rows % block), (0, 0)]).reshape(heads, -1, block, q_KMD.shape[-1])
 
     def head(number: int) -> tuple[Partial, Found]:
-        look = lambda q_RD: _block(q_RD, keys, number, lambda at: value(number, at), length, chunk, selected, keep)  # noqa: E731
+        look = lambda q_RD: _block(q_RD, keys, number, lambda at: value(number, at), length, chunk, selected, places)  # noqa: E731
         out = jax.lax.map(look, q_NRD[number])
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:rows], out)
 
     return jax.tree.map(lambda *each: jnp.stack(each), *map(head, range(heads)))
 
 
-def _block(q_RD, keys: Keys, head: int, value: Values, length, chunk: int, selected: int, keep) -> tuple[Partial, Found]:
+def _block(q_RD, keys: Keys, head: int, value: Values, length, chunk: int, selected: int, places) -> tuple[Partial, Found]:
     """Some queries of one head."""
     chunks = keys.key.code.shape[1] // chunk
     selected, shortlist = min(selected, chunks), max(LEAST_SHORTLIST, chunks // SHORTLIST_SHARE, selected)
@@ -86,7 +87,7 @@ def _block(q_RD, keys: Keys, head: int, value: Values, length, chunk: int, selec
             _, best = jax.lax.top_k(s_LP.max(-1), selected)
             s_LP, chosen_L = s_LP[best], chosen_L[best]
         index_S = (chosen_L[:, None] * chunk + jnp.arange(chunk)).reshape(-1)
-        return _look(s_LP.reshape(-1), value(index_S), index_S, keep)
+        return _look(s_LP.reshape(-1), value(index_S), index_S, places)
 
     return jax.lax.map(row, (q_RD, chosen_RL), batch_size=None if _on_cpu() else len(q_RD))
 
@@ -126,12 +127,12 @@ def _on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def _look(s_S: jax.Array, value_SD: jax.Array, index_S: jax.Array, keep: int | None) -> tuple[Partial, Found]:
+def _look(s_S: jax.Array, value_SD: jax.Array, index_S: jax.Array, places: int | None) -> tuple[Partial, Found]:
     """One query's softmax over its chosen keys; sums are float32."""
     lse = jax.nn.logsumexp(s_S)
     p_S = jnp.exp(s_S - lse)
     out = Partial((p_S[:, None] * value_SD.astype(jnp.float32)).sum(0), lse)
-    if keep is None:
+    if places is None:
         return out, Found(index_S, p_S)
-    weight, place = jax.lax.top_k(p_S, min(keep, p_S.shape[0]))
+    weight, place = jax.lax.top_k(p_S, min(places, p_S.shape[0]))
     return out, Found(index_S[place], weight)

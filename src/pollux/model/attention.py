@@ -96,7 +96,7 @@ def attention(
         key, sight = _with_what_follows(past, sight, w["ahead_temperature"], config)
     part, found = _near(q, row.looking, past.value, key, sight, layer, config, whole=row.where is None), None
     if context is not None and far:
-        part, found = _with_context(q, part, context, config, keep=None if copies else EVIDENCE)
+        part, found = _with_context(q, part, context, config, places=None if copies else EVIDENCE)
     out, lse = (unfold_queries(x, *q.shape[:2]) for x in (part.out, part.lse[..., None]))
     seen = Seen(q, row.looking, past, key, sight, lse[..., 0], found)
     return linear(out.reshape(*q.shape[:2], -1), w["out"]), seen
@@ -156,7 +156,7 @@ def _some(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None)
     return attend(q_NRD, k_NSD, v_NSD, jnp.repeat(seen, q_NRD.shape[0] // seen.shape[0], axis=0))
 
 
-def _with_context(q, part: Partial, context: Context, config: ModelConfig, keep: int | None) -> tuple[Partial, Found]:
+def _with_context(q, part: Partial, context: Context, config: ModelConfig, places: int | None) -> tuple[Partial, Found]:
     """Add what retrieval finds in the context to attention over the turn. All of the context's keys are settled: a turn begins
     with a token that closes."""
     rows = fold_queries(q, config.kv_heads)
@@ -164,7 +164,7 @@ def _with_context(q, part: Partial, context: Context, config: ModelConfig, keep:
     gather = lambda y: y.reshape(batch, kv, -1, *y.shape[2:]).swapaxes(0, 1).reshape(kv, -1, *y.shape[2:])  # noqa: E731
     spread = lambda y: y.reshape(kv, batch, -1, *y.shape[2:]).swapaxes(0, 1).reshape(batch * kv, -1, *y.shape[2:])  # noqa: E731
     keys = Keys(context.key, context.signs.reshape(kv, -1, context.signs.shape[-1]))
-    far, found = retrieve(gather(rows), keys, context.values, context.length, config.chunk, config.selected, keep)
+    far, found = retrieve(gather(rows), keys, context.values, context.length, config.chunk, config.selected, places)
     far = Partial(spread(far.out), spread(far.lse))
     both = merge(part, far)
     # found's weights are shares of the context's softmax; make them shares of the whole

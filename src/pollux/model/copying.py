@@ -18,13 +18,6 @@ from pollux.kernels.attention import HIDDEN, fold_keys, fold_queries, sees, unfo
 from pollux.kernels.products import linear, product
 from pollux.model.attention import Seen
 from pollux.model.cache import Context
-from pollux.model.sizes import LOCAL, ModelConfig
-
-
-def copying_layer(config: ModelConfig) -> int | None:
-    """The number of the layer that copies look through, None where there is none: the last retrieval layer, the one that learns to
-    look at the very token to be repeated."""
-    return max((i for i, layer in enumerate(config.layers) if layer.reach != LOCAL), default=None) if config.copies else None
 
 
 def gates(params: Tree, hidden_BMW: jax.Array, seen: Seen) -> tuple[jax.Array, jax.Array]:
@@ -40,9 +33,9 @@ def gates(params: Tree, hidden_BMW: jax.Array, seen: Seen) -> tuple[jax.Array, j
 
 def log_share(seen: Seen, wanted_BMS: jax.Array) -> jax.Array:
     """log of the share of each head's softmax on some of the keys at hand, float32 [B, M, H]; about `HIDDEN` where none is seen."""
-    scores_BMHS = jnp.where(wanted_BMS[:, :, None], _scores(seen), HIDDEN)
-    share_BMH = jnp.minimum(jax.nn.logsumexp(scores_BMHS, axis=-1) - seen.lse, 0.0)
-    return jnp.where(seen.lse > HIDDEN / 2, share_BMH, HIDDEN)
+    scores_BMHS = _scores(seen)
+    wanted_BMH = jax.nn.logsumexp(jnp.where(wanted_BMS[:, :, None], scores_BMHS, HIDDEN), axis=-1)
+    return jnp.where(wanted_BMH > HIDDEN / 2, wanted_BMH - jax.nn.logsumexp(scores_BMHS, axis=-1), HIDDEN)
 
 
 def _scores(seen: Seen) -> jax.Array:
@@ -58,10 +51,11 @@ def log_copied(take_BMH: jax.Array, seen: Seen, target_BM: jax.Array) -> jax.Arr
     return jax.nn.logsumexp(take_BMH + log_share(seen, same), axis=-1)
 
 
-def mixed(params: Tree, own_BM: jax.Array, hidden_BMW: jax.Array, seen: Seen, target_BM: jax.Array) -> jax.Array:
-    """Negative log-likelihood of targets, float32 [B, M], from that of its own words: a copy of the same word counts too."""
+def log_target(params: Tree, own_BMV: jax.Array, hidden_BMW: jax.Array, seen: Seen, target_BM: jax.Array) -> jax.Array:
+    """`log_probabilities` of targets alone, float32 [B, M], where there is no context."""
     keep_BM, take_BMH = gates(params, hidden_BMW, seen)
-    return -jnp.logaddexp(keep_BM - own_BM, log_copied(take_BMH, seen, target_BM))
+    own_BM = jnp.take_along_axis(jax.nn.log_softmax(own_BMV), target_BM[..., None], axis=-1)[..., 0]
+    return jnp.logaddexp(keep_BM + own_BM, log_copied(take_BMH, seen, target_BM))
 
 
 def log_probabilities(params: Tree, own_BMV: jax.Array, hidden_BMW: jax.Array, seen: Seen, context: Context | None) -> jax.Array:

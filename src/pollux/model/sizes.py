@@ -55,7 +55,7 @@ class ModelConfig:
         ahead: Tokens that the keys of retrieval layers look at, their own and those that follow, which must all be past before a
             query sees such a key (`ahead.look_ahead`); 0 for keys that know nothing of what follows.
         ahead_heads: Heads per key-value head by which keys look ahead, each of half the size of a head.
-        copies: Whether the tokens that the last retrieval layer looks at can be said as they are (`model.copying`).
+        copies: Whether the tokens that the last layer, a retrieval layer, looks at can be said as they are (`model.copying`).
         chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
     """
 
@@ -86,6 +86,8 @@ class ModelConfig:
             raise ValueError(f"heads must be a multiple of kv_heads, got {self.heads} and {self.kv_heads}")
         if not 0 <= self.ahead <= self.reading_window:
             raise ValueError(f"ahead must lie within the reading window of {self.reading_window}, got {self.ahead}")
+        if self.copies and (not self.layers or self.layers[-1].reach != RETRIEVAL):
+            raise ValueError("a model that copies looks at what it copies with its last layer, which must be a retrieval layer")
         if self.ahead and self.head_dim % 4:
             raise ValueError(f"keys that look ahead need a head_dim that is a multiple of 4, got {self.head_dim}")
 

@@ -18,7 +18,7 @@ from pollux.kernels.attention import Sight
 from pollux.kernels.products import linear
 from pollux.model.attention import Row, Seen, attention
 from pollux.model.cache import Context, Past, empty_past, key_size, looks_ahead
-from pollux.model.copying import copying_layer, log_probabilities
+from pollux.model.copying import log_probabilities
 from pollux.model.experts import Load, mixture
 from pollux.model.layers import address, feed_forward, pick, rms_norm
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
@@ -116,18 +116,19 @@ def forward(
     x = x.astype(jnp.float32) * config.width**0.5  # released embeddings are bf16
     if config.addresses:
         x += linear(address(sight.index, config.addresses), params["address"])
-    copying = copying_layer(config)
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
-        row = Row(tokens_BT, sight, where_BM if i + 1 == len(config.layers) else None)
-        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, row, past[i], context[i], i == copying)
+        last = i + 1 == len(config.layers)
+        row = Row(tokens_BT, sight, where_BM if last else None)
+        copies = last and config.copies
+        x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, row, past[i], context[i], copies)
         x = constrain(x, ("batch", "sequence", None))
         seen.append(layer_seen)
         loads.append(load)
     return Output(rms_norm(x, params["norm"]), tuple(seen), tuple(loads))
 
 
-def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, row: Row, past: Past, context: Context | None, copies):
+def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, row: Row, past: Past, context: Context | None, copies: bool):
     h = rms_norm(x, w["attention"]["norm"])
     a, seen = attention(h, w["attention"], layer, config, row, past, context, copies=copies)
     x = pick(x, row.where)
@@ -148,7 +149,6 @@ def logits(params: Tree, hidden: jax.Array) -> jax.Array:
 def predict(params: Tree, config: ModelConfig, output: Output, context: list[Context | None] | None = None) -> jax.Array:
     """What comes next, own words or copied ones: float32 [B, M, V], whose softmax over V is its probability."""
     own = logits(params, output.hidden)
-    layer = copying_layer(config)
-    if layer is None:
+    if not config.copies:
         return own
-    return log_probabilities(params, own, output.hidden, output.seen[layer], context[layer] if context else None)
+    return log_probabilities(params, own, output.hidden, output.seen[-1], context[-1] if context else None)

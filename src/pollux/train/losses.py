@@ -15,7 +15,7 @@ from pollux.base.weights import Tree
 from pollux.kernels.attention import HIDDEN, Sight, sees
 from pollux.kernels.products import dot
 from pollux.model.attention import Seen
-from pollux.model.copying import copying_layer, gates, log_copied, log_share
+from pollux.model.copying import gates, log_copied, log_share
 from pollux.model.experts import Load
 from pollux.model.layers import pick
 from pollux.model.sizes import LOCAL, ModelConfig
@@ -55,7 +55,7 @@ def _blocks(x: jax.Array) -> jax.Array:
 @jax.custom_vjp
 def cross_entropy(h_NW, embedding_VW, target_N, weight_N, copied_N: Copied) -> tuple[jax.Array, jax.Array]:
     """Weighted sum of next-token losses, and the negative log-likelihood of each (nats, float32 [N]), own words and copied ones
-    together (`model.copying`). N must be a multiple of min(N, ROWS).
+    together (`model.copying`). N must be a multiple of min(N, ROWS). The sum alone has a gradient.
 
     The gradient is made in the same pass as the loss, block by block, so that the N x V logits never exist as a whole and are
     never made twice.
@@ -149,11 +149,10 @@ def _scored(seen: Seen, batch: Batch) -> Seen:
 
 
 def _copied(params: Tree, config: ModelConfig, h_BMW: jax.Array, seen: list[Seen], batch: Batch) -> Copied:
-    layer = copying_layer(config)
-    if layer is None:
+    if not config.copies:
         return Copied(jnp.zeros(h_BMW.shape[:2]), jnp.full(h_BMW.shape[:2], HIDDEN))
-    keep_BM, take_BMH = gates(params, h_BMW, seen[layer])
-    return Copied(keep_BM, log_copied(take_BMH, seen[layer], batch.target))
+    keep_BM, take_BMH = gates(params, h_BMW, seen[-1])
+    return Copied(keep_BM, log_copied(take_BMH, seen[-1], batch.target))
 
 
 def _pointed(config: ModelConfig, seen: list[Seen], batch: Batch) -> tuple[jax.Array, jax.Array]:

@@ -14,7 +14,7 @@ from random import Random
 
 _SEPARATOR = "\n\n"  # between documents
 _GUESS = 20_000  # characters from which a token's usual length is guessed
-_LONGEST = 8  # characters of a token, at the most, in running text
+_LEAST, _LONGEST = 2000, 8  # characters guessed from at the least, and of a token at the most
 _PIECE = 200_000  # characters counted at a time, so that a tokenizer's memory stays small
 _TRIES = 12  # corrections of a haystack's length; each leaves a third of the error or less
 _LINE = 24  # tokens of a line, at the least
@@ -24,7 +24,7 @@ _SURPLUS = 1.05  # share of the lines wanted that is drawn, so that a wrong esti
 
 def running_text(documents: Sequence[str], start: int, tokens: int, count: Callable[[str], int]) -> str:
     """As many tokens of text as asked for, or a few less. What is added or cut off is counted, never the whole again."""
-    guess = min(_GUESS, _LONGEST * tokens + 1)
+    guess = min(_GUESS, max(_LEAST, _LONGEST * tokens))
     sample = _gather(documents, start, guess)
     length = len(sample) / max(1, count(sample))  # characters of a token
     text, end, have, tries = sample, 0, 0, 0
