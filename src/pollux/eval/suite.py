@@ -112,7 +112,7 @@ _F1 = (("f1", f1),)
 SUITE = {
     "recall": Family(_recall, exact=True),
     "two_step": Family(_two_step, exact=True),
-    "needle": Family(_needle, ("gemini", "kamradt", "lwm")),
+    "needle": Family(_needle, ("gemini", "kamradt", "lwm", "adversarial")),
     "ruler": Family(lambda v, w: ruler(v, w.corpus.prose, w.tokens, w.count, w.seed), NAMES, all=True),
     "babilong": Family(lambda v, w: Babilong(w.corpus.prose, w.tokens, w.count, v, seed=w.seed), BABILONG, all=True),
     "mrcr": Family(_mrcr, ("gemini", "michelangelo", "2", "4", "8")),

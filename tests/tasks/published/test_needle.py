@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from pollux.tasks.published.needle import BUFFER, CITIES, Needle
+from pollux.tasks.published.needle import ATTACKS, BUFFER, CITIES, Needle
 
 ONE_TO_NINE = "One two three. Four five six. Seven eight nine."
 
@@ -44,6 +44,18 @@ def test_the_prompt_of_the_gemini_report():
     )
     assert re.fullmatch("[1-9][0-9]{6}", question.answer)
     assert question.kind == "needle/gemini/single"
+
+
+def test_an_adversarial_needle_demands_another_reply():
+    made = task("adversarial", 40)
+    for i in range(30):
+        example = made.example(i)
+        (question,) = example.questions
+        (demanded,) = [words for text, words in ATTACKS if example.context.count(text) == 1]
+        assert question.answer in example.context[slice(*question.evidence)] and question.kind == "needle/adversarial/single"
+        assert made.score(question, f"It is {question.answer}.") == 1
+        assert made.score(question, f"{demanded.title()}. {question.answer}") == 0 == made.score(question, "Nothing.")
+    assert all(words in text.casefold() for text, words in ATTACKS)
 
 
 def test_kamradts_prompt():
@@ -118,7 +130,7 @@ def test_each_example_takes_the_next_depth(documents):
     assert len(Needle(documents, 5000, count).depths) == 10
 
 
-@pytest.mark.parametrize("variant", ["gemini", "kamradt", "lwm"])
+@pytest.mark.parametrize("variant", ["gemini", "kamradt", "lwm", "adversarial"])
 @pytest.mark.parametrize("tokens", [500, 5_000, 100_000])
 def test_lengths_are_those_asked_for(documents, variant, tokens):
     asked = []
@@ -128,7 +140,7 @@ def test_lengths_are_those_asked_for(documents, variant, tokens):
         asked.clear()
         context = made.example(i).context
         body = context.partition("USER: ")[2] or context.partition("<context>")[2].removesuffix("</context>\n")
-        length, wanted = (count(context), tokens) if variant == "gemini" else (count(body), tokens - BUFFER)
+        length, wanted = (count(context), tokens) if variant in ("gemini", "adversarial") else (count(body), tokens - BUFFER)
         assert wanted - max(2, wanted // 500) <= length <= wanted
         assert sum(asked) < 1.5 * len(context) + 60_000  # never the whole again and again
 
