@@ -52,7 +52,7 @@ def test_flat_names_and_back():
 def test_every_axis_name_is_known():
     """A misspelt axis would never be split, silently."""
     whole = {"width", "kv_heads", None}
-    for config in (TINY, replace(TINY, layers=(replace(TINY.layers[0], shared=1),))):
+    for config in (TINY, replace(TINY, layers=(replace(TINY.layers[1], shared=1),))):
         rows = jax.tree.leaves(weight_table(config), is_leaf=lambda x: isinstance(x, Weight))
         assert {axis for row in rows for axis in row.axes} <= whole | set(RULES)
 

@@ -35,7 +35,7 @@ CASES = {
 
 def influence(layers, conv, tokens=TOKENS, ahead=0):
     """float [64, 64]: how much the hidden state at each position owes to the token at each position."""
-    config = replace(family()["tiny"], layers=layers, conv=conv, ahead=ahead, vocab_size=128)
+    config = replace(family()["tiny"], layers=layers, conv=conv, ahead=ahead, copies=False, vocab_size=128)
     params = initial(weight_table(config), 0)
     if conv:  # it starts as the identity
         for layer in params["layers"].values():

@@ -78,7 +78,7 @@ def test_a_token_of_a_neighbour_changes_nothing_at_all():
 
 @pytest.mark.parametrize("last", [PLAIN, replace(PLAIN, experts=4), replace(PLAIN, reach=RETRIEVAL, parallel=True)])
 def test_a_few_tokens_get_what_they_would_get_among_all(last):
-    config = replace(CONFIG, layers=(LAYERS[2], last))
+    config = replace(CONFIG, layers=(LAYERS[2], last), copies=False)
     params, given = initial(weight_table(config), 0), batch([(0, 1, 2), (2, 1, 0)], 64)
     run = jax.jit(partial(forward, params, config, given.tokens, Sight(given.index, given.segment)))
     every, few = run().hidden, run(where_BM=given.where).hidden
