@@ -9,7 +9,7 @@ from random import Random
 from pollux.base.errors import ConfigError
 from pollux.data.pack import pack
 from pollux.tasks.prose import passage
-from pollux.tasks.task import NoExample, Task
+from pollux.tasks.task import Examples, NoExample
 from pollux.tokens import template
 from pollux.tokens.stream import Batch, Lesson
 from pollux.tokens.vocabulary import Vocabulary
@@ -30,7 +30,7 @@ class Source:
 
     name: str
     weight: float
-    task: Task | None = None
+    task: Examples | None = None
     texts: Sequence[str] = ()
     size: int = 0
 

@@ -51,12 +51,16 @@ class NoExample(ValueError):
     """The documents hold nothing that this task could ask about."""
 
 
-class Task(Protocol):
-    """Examples by number, the same one each time a number is asked for, and a score in [0, 1] for a reply."""
+class Examples(Protocol):
+    """Examples by number, the same one each time a number is asked for. To train on them takes no more."""
 
     def __len__(self) -> int: ...
 
     def example(self, i: int) -> Example: ...
+
+
+class Task(Examples, Protocol):
+    """Examples, and a score in [0, 1] for a reply."""
 
     def score(self, question: Question, reply: str) -> float: ...
 

@@ -1,18 +1,18 @@
-"""Several tasks as one, for training on them in turn."""
+"""Several tasks as one, for training on them in turn. Replies are scored by the tasks themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pollux.tasks.task import Example, NoExample, Question, Task
+from pollux.tasks.task import Example, Examples, NoExample
 
 
 @dataclass(frozen=True)
 class Variety:
     """Tasks that take turns: example ``i`` is of task ``i`` modulo their number."""
 
-    tasks: Sequence[Task]
+    tasks: Sequence[Examples]
 
     def __post_init__(self):
         if not len(self.tasks):
@@ -32,6 +32,3 @@ class Variety:
             return self.tasks[which].example(number)
         except ValueError as error:
             raise NoExample(str(error)) from error
-
-    def score(self, question: Question, reply: str) -> float:
-        raise NotImplementedError("a question does not tell which of the tasks it is of; score it with that task")
