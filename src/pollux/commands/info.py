@@ -107,7 +107,7 @@ def memory(config: ModelConfig, tokens: int, weights: int) -> dict[str, int]:
     from pollux.engine.store import Store, capacity, nbytes
     from pollux.model.cache import key_size
 
-    sizes = [(config.kv_heads, key_size(layer, config), config.head_dim) for layer in _retrieval(config)]
+    sizes = [(config.kv_heads_of(layer), key_size(layer, config), config.head_dim) for layer in _retrieval(config)]
     each = sum(nbytes(spec) for size in sizes for spec in Store.specs(*size, 1).values())
     cache = each * capacity(tokens)
     return {

@@ -72,8 +72,8 @@ class Runner:
         for i, layer in enumerate(config.layers):
             length = layer.window if layer.reach == LOCAL else config.reading_window
             tails |= {f"{i}.{name}": x for name, x in empty_past(config, layer, 1, length, np)._asdict().items()}
-        sizes = {i: key_size(config.layers[i], config) for i in self.retrieval}
-        stores = {i: Store.empty(config.kv_heads, size, config.head_dim) for i, size in sizes.items()}
+        of = lambda layer: (config.kv_heads_of(layer), key_size(layer, config), config.head_dim)  # noqa: E731
+        stores = {i: Store.empty(*of(config.layers[i])) for i in self.retrieval}
         return ReadContext(self.weights, stores, tails)
 
     def read(self, context: ReadContext, at: int, ids: np.ndarray) -> None:

@@ -84,7 +84,7 @@ def attention(
     if config.conv:
         x_BTW = causal_conv(x_BTW, past.conv, _same_document(row.sight, config.conv), w["conv"])
     columns = _columns(x_BTW, w, row.where)
-    own = Past(*_kept(columns, config), row.token, row.sight.index, conv_rows)
+    own = Past(*_kept(columns, layer, config), row.token, row.sight.index, conv_rows)
     q = columns["query"].reshape(*columns["query"].shape[:2], config.heads, -1)
     q = rms_norm(q) * (w["temperature"][:, None] * q.shape[-1] ** -0.5)
     far = layer.reach != LOCAL
@@ -96,7 +96,7 @@ def attention(
         key, sight = _with_what_follows(past, sight, w["ahead_temperature"], config)
     part, found = _near(q, row.looking, past.value, key, sight, layer, config, whole=row.where is None), None
     if context is not None and far:
-        part, found = _with_context(q, part, context, config, places=None if copies else EVIDENCE)
+        part, found = _with_context(q, part, context, layer, config, places=None if copies else EVIDENCE)
     out, lse = (unfold_queries(x, *q.shape[:2]) for x in (part.out, part.lse[..., None]))
     seen = Seen(q, row.looking, past, key, sight, lse[..., 0], found)
     return linear(out.reshape(*q.shape[:2], -1), w["out"]), seen
@@ -116,9 +116,9 @@ def _project(x: jax.Array, w: dict, names: tuple[str, ...]) -> dict[str, jax.Arr
     return dict(zip(names, jnp.split(wide, stops[:-1], axis=-1), strict=True))
 
 
-def _kept(columns: dict, config: ModelConfig) -> tuple[jax.Array, ...]:
+def _kept(columns: dict, layer: LayerSpec, config: ModelConfig) -> tuple[jax.Array, ...]:
     """Of new tokens: key, value and ahead, as in `Past`."""
-    split = lambda x, size: x.reshape(*x.shape[:2], config.kv_heads, size)  # noqa: E731
+    split = lambda x, size: x.reshape(*x.shape[:2], config.kv_heads_of(layer), size)  # noqa: E731
     key, value = (split(columns[name], config.head_dim) for name in ("key", "value"))
     return rms_norm(key), value, split(columns["ahead"], 3 * config.follows) if "ahead" in columns else value[..., :0]
 
@@ -139,7 +139,7 @@ def _near(q, looking: Sight, value, key, sight: Sight, layer: LayerSpec, config:
         origin = looking.index[:, :1]
         q, key = (rotary(x, at.index - origin, config.rotary_base) for x, at in ((q, looking), (key, sight)))
     softmax = _everyone if whole else _some
-    return softmax(fold_queries(q, config.kv_heads), fold_keys(key), fold_keys(value), looking, sight, window)
+    return softmax(fold_queries(q, config.kv_heads_of(layer)), fold_keys(key), fold_keys(value), looking, sight, window)
 
 
 def _everyone(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None) -> Partial:
@@ -156,10 +156,12 @@ def _some(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None)
     return attend(q_NRD, k_NSD, v_NSD, jnp.repeat(seen, q_NRD.shape[0] // seen.shape[0], axis=0))
 
 
-def _with_context(q, part: Partial, context: Context, config: ModelConfig, places: int | None) -> tuple[Partial, Found]:
+def _with_context(
+    q, part: Partial, context: Context, layer: LayerSpec, config: ModelConfig, places: int | None
+) -> tuple[Partial, Found]:
     """Add what retrieval finds in the context to attention over the turn. All of the context's keys are settled: a turn begins
     with a token that closes."""
-    rows = fold_queries(q, config.kv_heads)
+    rows = fold_queries(q, config.kv_heads_of(layer))
     batch, kv = q.shape[0], context.key.code.shape[0]
     gather = lambda y: y.reshape(batch, kv, -1, *y.shape[2:]).swapaxes(0, 1).reshape(kv, -1, *y.shape[2:])  # noqa: E731
     spread = lambda y: y.reshape(kv, batch, -1, *y.shape[2:]).swapaxes(0, 1).reshape(batch * kv, -1, *y.shape[2:])  # noqa: E731

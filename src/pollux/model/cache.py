@@ -63,7 +63,7 @@ def key_size(layer: LayerSpec, config: ModelConfig) -> int:
 
 def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int, xp=jnp) -> Past:
     """Room for ``length`` tokens, none of which is there. ``xp`` is jax.numpy, or numpy to have nothing compiled."""
-    shape = (batch, length, config.kv_heads)
+    shape = (batch, length, config.kv_heads_of(layer))
     blank = lambda size: xp.zeros((*shape, size), jnp.bfloat16)  # noqa: E731
     ahead = blank(3 * config.follows if looks_ahead(layer, config) else 0)
     conv = xp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)

@@ -19,6 +19,8 @@ class LayerSpec:
         reach: ``"local"`` sees the last ``window`` tokens, with rotary positions; ``"retrieval"`` sees the whole past, without
             positions, at a temperature that grows with the logarithm of how much is at hand.
         window: Tokens that a local layer sees, its own among them.
+        kv_heads: Key-value heads, each serving as many query heads; 0 for the model's number. What a local layer keeps
+            does not grow with what is read, and may be wide.
         hidden: Width of the gated feed-forward, of each expert where there are experts.
         experts: Number of experts; 0 makes the feed-forward dense.
         active: Experts that each token is sent to.
@@ -28,6 +30,7 @@ class LayerSpec:
 
     reach: str = LOCAL
     window: int = 128
+    kv_heads: int = 0
     hidden: int = 384
     experts: int = 0
     active: int = 2
@@ -47,7 +50,8 @@ class ModelConfig:
 
     Attributes:
         width: Size of the residual stream.
-        heads: Query heads. kv_heads: key-value heads, each serving heads / kv_heads query heads (1: multi-query).
+        heads: Query heads. kv_heads: key-value heads of layers that name no number, each serving heads / kv_heads query heads
+            (1: multi-query).
         conv: Taps of the causal depthwise convolution before attention; 0 leaves it out.
         reading_window: While a long input is read, a retrieval layer's tokens look back over the last this many tokens (and at
             most twice as many); a question's and an answer's tokens look over everything.
@@ -81,9 +85,14 @@ class ModelConfig:
         """Numbers in a key that looks ahead, per key-value head, that hold what follows it."""
         return self.ahead_heads * self.head_dim // 2
 
+    def kv_heads_of(self, layer: LayerSpec) -> int:
+        """Key-value heads of one of the layers."""
+        return layer.kv_heads or self.kv_heads
+
     def __post_init__(self) -> None:
-        if self.heads % self.kv_heads:
-            raise ValueError(f"heads must be a multiple of kv_heads, got {self.heads} and {self.kv_heads}")
+        for kv_heads in {self.kv_heads, *map(self.kv_heads_of, self.layers)}:
+            if self.heads % kv_heads:
+                raise ValueError(f"heads must be a multiple of kv_heads, got {self.heads} and {kv_heads}")
         if not 0 <= self.ahead <= self.reading_window:
             raise ValueError(f"ahead must lie within the reading window of {self.reading_window}, got {self.ahead}")
         if self.copies and (not self.layers or self.layers[-1].reach != RETRIEVAL):
@@ -93,8 +102,8 @@ class ModelConfig:
 
 
 def pattern(count: int, local: LayerSpec, *, every: int = 2) -> tuple[LayerSpec, ...]:
-    """``count`` layers of which each ``every``-th is a retrieval layer and the others are local."""
-    retrieval = replace(local, reach=RETRIEVAL)
+    """``count`` layers of which each ``every``-th is a retrieval layer (its key-value heads the model's), the others local."""
+    retrieval = replace(local, reach=RETRIEVAL, kv_heads=0)
     return tuple(retrieval if (i + 1) % every == 0 else local for i in range(count))
 
 
@@ -112,7 +121,7 @@ def family() -> dict[str, ModelConfig]:
     rows = [
         _config("tiny", 64, 2, 1, 32, 2, LayerSpec(window=16, hidden=64, experts=4), vocab_size=512, **small),
         _config("laptop", 128, 2, 1, 64, 4, mixture, **medium),
-        _config("base", 192, 4, 1, 64, 6, mixture, **medium),
+        _config("base", 192, 4, 1, 64, 6, replace(mixture, kv_heads=4), **medium),
         _config("mixtral-shape", 256, 4, 1, 64, 6, LayerSpec(hidden=256, experts=8)),
         _config("nano-1", 2048, 8, 1, 256, 21, replace(wide, hidden=8192), every=6, **large),
         _config("nano-2", 2560, 10, 1, 256, 31, replace(wide, hidden=8704), every=6, **large),

@@ -41,7 +41,8 @@ def weight_table(config: ModelConfig) -> Tree:
 
 def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
     width, depth = config.width, len(config.layers)
-    inner, kv = config.heads * config.head_dim, config.kv_heads * config.head_dim
+    inner, kv_heads = config.heads * config.head_dim, config.kv_heads_of(layer)
+    kv = kv_heads * config.head_dim
     into, back = width**-0.5, (2 * depth * inner) ** -0.5
     attention = {
         "norm": Weight((width,), (None,), "ones"),
@@ -54,8 +55,8 @@ def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
     if config.conv:
         attention["conv"] = Weight((config.conv, width), (None, None), "first")
     if looks_ahead(layer, config):
-        attention["ahead"] = Weight((width, 3 * config.kv_heads * config.follows), ("width", "kv_heads"), scale=into, matrix=True)
-        attention["ahead_temperature"] = Weight((config.kv_heads * config.ahead_heads,), (None,), "ones")
+        attention["ahead"] = Weight((width, 3 * kv_heads * config.follows), ("width", "kv_heads"), scale=into, matrix=True)
+        attention["ahead_temperature"] = Weight((kv_heads * config.ahead_heads,), (None,), "ones")
     return {"attention": attention, "feed_forward": _feed_forward_rows(width, depth, layer)}
 
 
