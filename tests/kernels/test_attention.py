@@ -106,11 +106,11 @@ def test_a_query_that_sees_nothing_gets_nothing_and_teaches_nothing():
 
 
 @pytest.mark.parametrize("past", [16, 5, 0])
-@pytest.mark.parametrize("length", [16, 64])
-def test_banded_is_dense_with_a_window(past, length):
-    window, rng = 16, np.random.default_rng(past + length)
-    query, key = sights(rng, length, window, past)
-    q, k, v = operands(rng, length, window + length)
+@pytest.mark.parametrize(("length", "window"), [(16, 16), (64, 16), (64, 11)])
+def test_banded_is_dense_with_a_window(past, length, window):
+    block, rng = 16, np.random.default_rng(past + length)
+    query, key = sights(rng, length, block, past)
+    q, k, v = operands(rng, length, block + length)
     real = np.repeat(np.repeat(query.segment >= 0, KV, axis=0), GROUP, axis=1)
     band, full = banded(q, k, v, query, key, window), dense(q, k, v, query, key, window)
     np.testing.assert_allclose(band.lse[real], full.lse[real], atol=LSE)
@@ -118,6 +118,19 @@ def test_banded_is_dense_with_a_window(past, length):
     truth = plain(q, k, v, rows(mask(query, key, window), KV, GROUP))
     np.testing.assert_allclose(band.lse[real], truth[1][real], atol=LSE)
     np.testing.assert_allclose(band.out[real], truth[0][real], atol=OUT)
+
+
+def test_each_query_may_have_a_window_of_its_own():
+    rng, length = np.random.default_rng(5), 40
+    query, key = sights(rng, length, 10, 10)
+    q, k, v = operands(rng, length, 10 + length)
+    own = rng.choice([1, 7, 100], (BATCH, length))
+    each = kernels.dense(q, k, v, query, key, jnp.asarray(own))
+    for window in (1, 7, 100):
+        alike = np.repeat(np.repeat((own == window) & (query.segment >= 0), KV, axis=0), GROUP, axis=1)
+        assert alike.any()
+        same = dense(q, k, v, query, key, window)
+        np.testing.assert_allclose(each.out[alike], same.out[alike], atol=OUT)
 
 
 @pytest.mark.parametrize("window", [None, 40])

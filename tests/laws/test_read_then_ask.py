@@ -20,13 +20,14 @@ from pollux.engine.runner import Runner
 from pollux.kernels.attention import Sight
 from pollux.kernels.coded import Coded
 from pollux.media.segment import Document, Text
+from pollux.model.attention import look_back
 from pollux.model.layers import primes
 from pollux.model.sizes import family
 from pollux.model.transformer import forward, predict, weight_table
 from pollux.tokens.template import TURN, own
 from pollux.tokens.vocabulary import USER, shipped
 
-# every chunk of the context is selected, and no input outgrows the reading window: retrieval sees all that a dense pass sees
+# every chunk of the context is selected: a question sees all that it sees in one pass over everything
 CONFIG = replace(family()["tiny"], vocab_size=8192, reading_window=64, selected=1024)
 
 
@@ -43,9 +44,10 @@ def stream(length: int, *turns: int) -> np.ndarray:
 
 
 def full(runner: Runner, ids: np.ndarray) -> np.ndarray:
-    """Logits after the last token, from one pass."""
-    sight = Sight(jnp.arange(ids.size)[None], jnp.zeros((1, ids.size), jnp.int32))
-    output = forward(runner.params, runner.config, jnp.asarray(ids)[None], sight)
+    """Logits after the last token, from one pass as in training."""
+    tokens, sight = jnp.asarray(ids)[None], Sight(jnp.arange(ids.size)[None], jnp.zeros((1, ids.size), jnp.int32))
+    window = look_back(tokens, sight, runner.config.look_back)
+    output = forward(runner.params, runner.config, tokens, sight, window=window)
     return np.asarray(predict(runner.params, runner.config, output)[0, -1])
 
 
@@ -75,10 +77,10 @@ def decoded(coded: Coded) -> np.ndarray:
     return np.asarray(coded.decode())
 
 
-def assert_close(a: np.ndarray, b: np.ndarray) -> None:
+def assert_close(a: np.ndarray, b: np.ndarray, atol: float = 0.04) -> None:
     """bf16 products differ in the last bits between shapes; the logits' spread is about 1."""
-    np.testing.assert_allclose(a, b, atol=0.04)
-    assert np.argmax(a) == np.argmax(b) or np.sort(b)[-1] - np.sort(b)[-2] < 0.04
+    np.testing.assert_allclose(a, b, atol=atol)
+    assert np.argmax(a) == np.argmax(b) or np.sort(b)[-1] - np.sort(b)[-2] < atol
 
 
 @pytest.mark.parametrize("cuts", [[], [17], [30, 31, 60]])
@@ -105,6 +107,17 @@ def test_what_is_kept_does_not_depend_on_where_a_reading_is_cut(runner, cuts):
             np.testing.assert_allclose(decoded(kept)[:, : ids.size], decoded(truth)[:, : ids.size], atol=0.1)
         unseen = decoded(read(runner, ids[: cuts[0]], []).stores[i].key)[:, cuts[0] - 1]
         assert np.abs(unseen - decoded(store.key)[:, cuts[0] - 1]).max() > 0.5
+
+
+@pytest.mark.parametrize("cuts", [[64, 128], [50, 70, 134], list(range(9, 150, 9))])
+def test_a_text_longer_than_the_reading_window_is_read_as_in_training(cuts):
+    """With two retrieval layers the first's tokens look back over the window alone, and the answer depends on that."""
+    config = replace(CONFIG, layers=CONFIG.layers * 2, reading_window=32)
+    runner = Runner(initial(weight_table(config), 0), config, "test")
+    ids = stream(190, 150, 170)
+    assert_close(turn(runner, read(runner, ids[:150], cuts), [ids[150:]], [[24, *[1] * 16]])[0], full(runner, ids), atol=0.08)
+    wide = Runner(runner.params, replace(config, reading_window=256), "test")
+    assert np.abs(full(wide, ids) - full(runner, ids)).max() > 0.1
 
 
 def test_without_context_a_turn_is_a_forward_pass(runner):

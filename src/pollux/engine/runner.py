@@ -63,7 +63,7 @@ class Runner:
     @property
     def chunk(self) -> int:
         """Tokens that are read at once."""
-        return self.config.reading_window
+        return self.config.reading_chunk
 
     def empty(self) -> ReadContext:
         """A context in which nothing has been read."""
@@ -134,7 +134,8 @@ def _read(params, tokens, at, count, past, *, config: ModelConfig):
     place = jnp.arange(tokens.shape[1])[None, :]
     sight = Sight(at + place, jnp.where(place < count, 0, -1))
     # no hidden state is wanted yet; one token's is the least that can be asked for
-    seen = forward(params, config, tokens, sight, past, where_BM=jnp.zeros((1, 1), jnp.int32)).seen
+    some = jnp.zeros((1, 1), jnp.int32)
+    seen = forward(params, config, tokens, sight, past, where_BM=some, window=config.look_back).seen
     tails = [slide(s.past, count[None], tokens.shape[1]) for s in seen]
     first = -(tokens.shape[1] + config.ahead)
     retrieval = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]

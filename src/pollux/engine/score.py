@@ -60,7 +60,7 @@ def _nats(params: Tree, row_BT: jax.Array, first: jax.Array, *, config: ModelCon
     place = jnp.arange(row_BT.shape[1])[None, :]
     sight = Sight(place, jnp.where(row_BT == PAD, -1, 0))
     target = jnp.roll(row_BT, -1, axis=1)
-    nll = _target_nll(params, config, forward(params, config, row_BT, sight), target)[:, :-1]
+    nll = _target_nll(params, config, forward(params, config, row_BT, sight, window=config.look_back), target)[:, :-1]
     return jnp.where((place[:, 1:] >= first) & (target[:, :-1] != PAD), nll, 0.0).sum()
 
 
@@ -101,6 +101,6 @@ def _chunk(params, tokens, targets, at, count, past, *, config: ModelConfig):
     """The losses of a chunk's tokens [T], and the new tails."""
     length = tokens.shape[1]
     place = jnp.arange(length)[None, :]
-    output = forward(params, config, tokens, Sight(at + place, jnp.where(place < count, 0, -1)), past)
+    output = forward(params, config, tokens, Sight(at + place, jnp.where(place < count, 0, -1)), past, window=config.look_back)
     nll = _target_nll(params, config, output, targets)
     return nll[0], [slide(s.past, count[None], length) for s in output.seen]

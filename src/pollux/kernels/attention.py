@@ -30,7 +30,11 @@ class Sight(NamedTuple):
     segment: jax.Array
 
 
-def sees(query: Sight, key: Sight, window: int | None) -> jax.Array:
+# How many tokens back is seen: all for None; one number for all queries, or int32 [B, T].
+Window = int | jax.Array | None
+
+
+def sees(query: Sight, key: Sight, window: Window) -> jax.Array:
     """bool [B, T, S]: same document, not later, and closer than ``window`` tokens where there is one.
 
     Three tokens of one document, window 2::
@@ -41,7 +45,9 @@ def sees(query: Sight, key: Sight, window: int | None) -> jax.Array:
     """
     distance = query.index[:, :, None] - key.index[:, None, :]
     seen = (distance >= 0) & (query.segment[:, :, None] == key.segment[:, None, :]) & (key.segment[:, None, :] >= 0)
-    return seen if window is None else seen & (distance < window)
+    if window is None:
+        return seen
+    return seen & (distance < (window if isinstance(window, int) else window[:, :, None]))
 
 
 def _scores(q_NMD: jax.Array, k_NSD: jax.Array, seen_NTS: jax.Array) -> jax.Array:
@@ -123,7 +129,7 @@ def fold_keys(k_BSKD: jax.Array) -> jax.Array:
     return k_BSKD.swapaxes(1, 2).reshape(b * k, s, d)
 
 
-def dense(q_NMD, k_NSD, v_NSD, query: Sight, key: Sight, window: int | None = None) -> Partial:
+def dense(q_NMD, k_NSD, v_NSD, query: Sight, key: Sight, window: Window = None) -> Partial:
     """Every query over every key that it sees, in blocks of queries; each block meets no key that stands after it.
 
     The last T of the S keys must be the queries' own tokens.
@@ -134,33 +140,33 @@ def dense(q_NMD, k_NSD, v_NSD, query: Sight, key: Sight, window: int | None = No
     for start in range(0, t, QUERY_BLOCK):
         stop = min(start + QUERY_BLOCK, t)
         upto = s - t + stop
-        seen = sees(_part(query, start, stop), _part(key, 0, upto), window)
+        within = window[:, start:stop] if isinstance(window, jax.Array) else window
+        seen = sees(_part(query, start, stop), _part(key, 0, upto), within)
         rows = q_NMD[:, start * group : stop * group]
         parts.append(attend(rows, k_NSD[:, :upto], v_NSD[:, :upto], jnp.repeat(seen, heads, axis=0)))
     return Partial(*(jnp.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
 
 
 def banded(q_NMD, k_NSD, v_NSD, query: Sight, key: Sight, window: int) -> Partial:
-    """A local window in blocks as long as the window: block i of queries meets blocks i and i+1 of the keys.
+    """A window in blocks as long as the past, the S - T keys before the queries' own: block i of queries meets blocks i and i+1 of
+    the keys, so that key block 0 is the past.
 
-    Needs T a multiple of the window and exactly one window of past keys before them (S = window + T), so that key block 0 is
-    the past. Cost and memory O(T * window).
+    Needs T a multiple of a block, and a window no longer than one. Cost and memory O(T * block).
     """
-    (n, m, d), (batch, t) = q_NMD.shape, query.index.shape
-    blocks, heads = t // window, n // batch
-    pair = lambda x, axis: jnp.concatenate(_halves(x, blocks, window, axis), axis=axis + 1)  # noqa: E731
-    k, v = (pair(x, 1).reshape(n * blocks, 2 * window, d) for x in (k_NSD, v_NSD))
-    cut = lambda x: x.reshape(batch * blocks, window)  # noqa: E731
-    seen = sees(
-        Sight(cut(query.index), cut(query.segment)), Sight(*(pair(x, 1).reshape(-1, 2 * window) for x in key)), window
-    )
-    seen = jnp.repeat(seen.reshape(batch, blocks, window, 2 * window), heads, axis=0).reshape(-1, window, 2 * window)
-    part = attend(q_NMD.reshape(n * blocks, m // blocks, d), k, v, seen)
-    return Partial(part.out.reshape(n, m, d), part.lse.reshape(n, m))
+    (n, m, _), (batch, t) = q_NMD.shape, query.index.shape
+    block, heads = k_NSD.shape[1] - t, n // batch
+    blocks = t // block
+    pair = lambda x, axis: jnp.concatenate(_halves(x, blocks, block, axis), axis=axis + 1)  # noqa: E731
+    k, v = (pair(x, 1).reshape(n * blocks, 2 * block, -1) for x in (k_NSD, v_NSD))
+    cut = lambda x: x.reshape(batch * blocks, block)  # noqa: E731
+    seen = sees(Sight(cut(query.index), cut(query.segment)), Sight(*(pair(x, 1).reshape(-1, 2 * block) for x in key)), window)
+    seen = jnp.repeat(seen.reshape(batch, blocks, block, 2 * block), heads, axis=0).reshape(-1, block, 2 * block)
+    part = attend(q_NMD.reshape(n * blocks, m // blocks, -1), k, v, seen)
+    return Partial(part.out.reshape(n, m, -1), part.lse.reshape(n, m))
 
 
-def _halves(x: jax.Array, blocks: int, window: int, axis: int) -> list[jax.Array]:
-    shape = (*x.shape[:axis], blocks + 1, window, *x.shape[axis + 1 :])
+def _halves(x: jax.Array, blocks: int, block: int, axis: int) -> list[jax.Array]:
+    shape = (*x.shape[:axis], blocks + 1, block, *x.shape[axis + 1 :])
     x = x.reshape(shape)
     return [jax.lax.slice_in_dim(x, 0, blocks, axis=axis), jax.lax.slice_in_dim(x, 1, blocks + 1, axis=axis)]
 

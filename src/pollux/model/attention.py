@@ -15,13 +15,26 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pollux.kernels.attention import Partial, Sight, attend, banded, dense, fold_keys, fold_queries, merge, sees, unfold_queries
+from pollux.kernels.attention import (
+    Partial,
+    Sight,
+    Window,
+    attend,
+    banded,
+    dense,
+    fold_keys,
+    fold_queries,
+    merge,
+    sees,
+    unfold_queries,
+)
 from pollux.kernels.products import linear
 from pollux.kernels.retrieval import EVIDENCE, Found, Keys, retrieve
 from pollux.model.ahead import look_ahead, settled, stretches
 from pollux.model.cache import Context, Past, join, joined_sight, looks_ahead
 from pollux.model.layers import causal_conv, pick, rms_norm, rotary
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
+from pollux.tokens.vocabulary import USER
 
 
 class Row(NamedTuple):
@@ -29,11 +42,13 @@ class Row(NamedTuple):
 
     token: int32 [B, T]. sight: the index and the document of each.
     where: int32 [B, M], places in the row of those that look; None when all do (M = T).
+    window: How many tokens back retrieval layers look, all of them or each token; None for all that are at hand.
     """
 
     token: jax.Array
     sight: Sight
     where: jax.Array | None = None
+    window: Window = None
 
     @property
     def looking(self) -> Sight:
@@ -89,12 +104,12 @@ def attention(
     q = rms_norm(q) * (w["temperature"][:, None] * q.shape[-1] ** -0.5)
     far = layer.reach != LOCAL
     if far:
-        q *= (jnp.log(pick(_at_hand(row.sight, past, context), row.where) + 2.0) / 4.0)[:, :, None, None]
+        q *= (jnp.log(pick(_at_hand(row, past, context), row.where) + 2.0) / 4.0)[:, :, None, None]
     past, sight = join(past, own), joined_sight(past, row.sight)
     key = past.key
     if looks_ahead(layer, config):
         key, sight = _with_what_follows(past, sight, w["ahead_temperature"], config)
-    part, found = _near(q, row.looking, past.value, key, sight, layer, config, whole=row.where is None), None
+    part, found = _near(q, row, past.value, key, sight, layer, config), None
     if context is not None and far:
         part, found = _with_context(q, part, context, layer, config, places=None if copies else EVIDENCE)
     out, lse = (unfold_queries(x, *q.shape[:2]) for x in (part.out, part.lse[..., None]))
@@ -131,26 +146,27 @@ def _with_what_follows(past: Past, sight: Sight, temperature: jax.Array, config:
     return key, sight._replace(index=settled(sight.index, stretch, config.ahead))
 
 
-def _near(q, looking: Sight, value, key, sight: Sight, layer: LayerSpec, config: ModelConfig, *, whole: bool) -> Partial:
-    """Attention over the past and the tokens themselves, of which all look (``whole``), or some."""
-    window = layer.window if layer.reach == LOCAL else None
-    if window:
+def _near(q, row: Row, value, key, sight: Sight, layer: LayerSpec, config: ModelConfig) -> Partial:
+    """Attention over the past and the tokens themselves, of which all look, or some."""
+    looking, window = row.looking, layer.window if layer.reach == LOCAL else row.window
+    if layer.reach == LOCAL:
         # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
         origin = looking.index[:, :1]
         q, key = (rotary(x, at.index - origin, config.rotary_base) for x, at in ((q, looking), (key, sight)))
-    softmax = _everyone if whole else _some
+    softmax = _everyone if row.where is None else _some
     return softmax(fold_queries(q, config.kv_heads_of(layer)), fold_keys(key), fold_keys(value), looking, sight, window)
 
 
-def _everyone(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None) -> Partial:
+def _everyone(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: Window) -> Partial:
     """All new tokens look, the last of the keys: in the banded form where it applies."""
-    count, size = looking.index.shape[1], sight.index.shape[1]
-    if window and size - count == window and count % window == 0:
+    count = looking.index.shape[1]
+    past = sight.index.shape[1] - count
+    if isinstance(window, int) and window <= past and count % past == 0:
         return banded(q_NRD, k_NSD, v_NSD, looking, sight, window)
     return dense(q_NRD, k_NSD, v_NSD, looking, sight, window)
 
 
-def _some(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: int | None) -> Partial:
+def _some(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: Window) -> Partial:
     """A few tokens look, from anywhere in the row."""
     seen = sees(looking, sight, window)
     return attend(q_NRD, k_NSD, v_NSD, jnp.repeat(seen, q_NRD.shape[0] // seen.shape[0], axis=0))
@@ -174,14 +190,27 @@ def _with_context(
     return both, Found(spread(found.index), spread(found.weight) * share[..., None])
 
 
-def _at_hand(sight: Sight, past: Past, context: Context | None) -> jax.Array:
+def _at_hand(row: Row, past: Past, context: Context | None) -> jax.Array:
     """How many tokens of its document each token has at hand, itself among them: float32 [B, T]."""
-    start = jnp.concatenate([jnp.ones_like(sight.segment[:, :1], bool), sight.segment[:, 1:] != sight.segment[:, :-1]], axis=1)
-    place = jnp.arange(sight.index.shape[1])
-    first = jax.lax.cummax(jnp.where(start, place, 0), axis=1)
-    before = jnp.sum(past.index >= 0, axis=1, keepdims=True) * (sight.segment == 0)
+    place = jnp.arange(row.token.shape[1])
+    before = jnp.sum(past.index >= 0, axis=1, keepdims=True) * (row.sight.segment == 0)
     far = 0 if context is None else context.length
-    return (place - first + 1 + before + far).astype(jnp.float32)
+    count = place - _first(row.sight) + 1 + before + far
+    return (count if row.window is None else jnp.minimum(count, row.window)).astype(jnp.float32)
+
+
+def look_back(token_BT: jax.Array, sight: Sight, window: int) -> jax.Array:
+    """How many tokens back each of the tokens of whole lessons looks, int32 [B, T]: those of a text as far as when it is read
+    (`ModelConfig.look_back`), those of questions and answers behind it over everything."""
+    place = jnp.arange(token_BT.shape[1])
+    asked = jax.lax.cummax(jnp.where(token_BT == USER, place, -1), axis=1)
+    return jnp.where(asked >= _first(sight), token_BT.shape[1], window)
+
+
+def _first(sight: Sight) -> jax.Array:
+    """Where the document of each token begins in its row, int32 [B, T]."""
+    start = jnp.concatenate([jnp.ones_like(sight.segment[:, :1], bool), sight.segment[:, 1:] != sight.segment[:, :-1]], axis=1)
+    return jax.lax.cummax(jnp.where(start, jnp.arange(sight.index.shape[1]), 0), axis=1)
 
 
 def _same_document(sight: Sight, taps: int) -> jax.Array:

@@ -53,8 +53,9 @@ class ModelConfig:
         heads: Query heads. kv_heads: key-value heads of layers that name no number, each serving heads / kv_heads query heads
             (1: multi-query).
         conv: Taps of the causal depthwise convolution before attention; 0 leaves it out.
-        reading_window: While a long input is read, a retrieval layer's tokens look back over the last this many tokens (and at
-            most twice as many); a question's and an answer's tokens look over everything.
+        reading_window: What a retrieval layer has at hand of the tokens before while a long input is read, in tokens: a text's
+            tokens look back over these (`look_back`), in training too; a question's and an answer's look over everything.
+        reading_chunk: Tokens of a long input that are read at once.
         addresses: Periods of the code by which every token knows its place in the stream (`layers.address`); 0 leaves it out.
         ahead: Tokens that the keys of retrieval layers look at, their own and those that follow, which must all be past before a
             query sees such a key (`ahead.look_ahead`); 0 for keys that know nothing of what follows.
@@ -76,7 +77,8 @@ class ModelConfig:
     ahead_heads: int = 2
     copies: bool = False
     rotary_base: float = 10_000.0
-    reading_window: int = 1024
+    reading_window: int = 256
+    reading_chunk: int = 1024
     chunk: int = 32
     selected: int = 32
 
@@ -84,6 +86,12 @@ class ModelConfig:
     def follows(self) -> int:
         """Numbers in a key that looks ahead, per key-value head, that hold what follows it."""
         return self.ahead_heads * self.head_dim // 2
+
+    @property
+    def look_back(self) -> int:
+        """Tokens that a text's tokens look back over in retrieval layers: so few that they stand in the reading window even where
+        their keys are seen ``ahead`` - 1 tokens late."""
+        return self.reading_window - max(self.ahead - 1, 0)
 
     def kv_heads_of(self, layer: LayerSpec) -> int:
         """Key-value heads of one of the layers."""
@@ -114,8 +122,8 @@ def _config(name, width, heads, kv_heads, head_dim, count, layer, *, every=2, **
 def family() -> dict[str, ModelConfig]:
     """The named sizes. Sizes of `flash`, `pro` and `ultra` are our estimates: the reports give none."""
     mixture = LayerSpec(hidden=128, experts=8, active=2, shared=1)
-    large = {"vocab_size": 262_144, "reading_window": 4096, "chunk": 64, "addresses": 64, "ahead": 32}
-    small = {"reading_window": 64, "chunk": 8, "addresses": 4, "ahead": 4, "copies": True}
+    large = {"vocab_size": 262_144, "reading_window": 4096, "reading_chunk": 4096, "chunk": 64, "addresses": 64, "ahead": 32}
+    small = {"reading_window": 64, "reading_chunk": 64, "chunk": 8, "addresses": 4, "ahead": 4, "copies": True}
     medium = {"addresses": 32, "ahead": 32, "ahead_heads": 4, "copies": True}
     wide = LayerSpec(window=1024)
     rows = [

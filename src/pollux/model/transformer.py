@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from pollux.base.mesh import constrain
 from pollux.base.weights import Tree, Weight
-from pollux.kernels.attention import Sight
+from pollux.kernels.attention import Sight, Window
 from pollux.kernels.products import linear
 from pollux.model.attention import Row, Seen, attention
 from pollux.model.cache import Context, Past, empty_past, key_size, looks_ahead
@@ -101,6 +101,7 @@ def forward(
     past: list[Past] | None = None,
     context: list[Context | None] | None = None,
     where_BM: jax.Array | None = None,
+    window: Window = None,
 ) -> Output:
     """One pass over T tokens.
 
@@ -110,6 +111,8 @@ def forward(
         context: For retrieval layers, a whole read context to retrieve from.
         where_BM: The tokens, by their place in the row, whose hidden state is wanted; None for all (M = T). The last layer works
             for these alone, and merely keeps keys and values of the others.
+        window: How many tokens back retrieval layers look, all of them or each token [B, T]; None for all at hand. The last layer,
+            from which what comes next is said, always looks over everything.
     """
     past = past or no_past(config, tokens_BT.shape[0])
     context = context or [None] * len(config.layers)
@@ -120,7 +123,7 @@ def forward(
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
         last = i + 1 == len(config.layers)
-        row = Row(tokens_BT, sight, where_BM if last else None)
+        row = Row(tokens_BT, sight, where_BM, None) if last else Row(tokens_BT, sight, None, window)
         copies = last and config.copies
         x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, row, past[i], context[i], copies)
         x = constrain(x, ("batch", "sequence", None))
