@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from pollux.engine.context import ReadContext
-from pollux.engine.evidence import gather, passages
+from pollux.engine.evidence import EARLIER, gather, passages
 from pollux.media.segment import Document, Text
 from pollux.tokens import template
 from pollux.tokens.vocabulary import shipped
@@ -56,4 +56,11 @@ def test_no_weight_no_evidence_and_labels_are_no_passage():
 
 def test_gather_sums_over_tokens_layers_and_heads():
     look = (np.array([[[5, 6]], [[5, 9]]]), np.array([[[0.5, 0.25]], [[0.5, 0.0]]]))
-    assert gather([look, look]) == {5: 2.0, 6: 0.5}
+    assert gather([look, look]) == {5: 2 * (0.5 * EARLIER + 0.5), 6: 2 * 0.25 * EARLIER}
+
+
+def test_where_the_last_layer_looked_comes_before_what_led_there():
+    read = context()
+    way, answer = token_at(read, 0, "quay"), token_at(read, 1, "40917")
+    look = (np.array([[[way]], [[way]], [[answer]]]), np.array([[[0.9]], [[0.9]], [[0.8]]]))
+    assert [found.place.path for found in passages(read, gather([look]), "40917")] == ["b.txt", "a.txt"]

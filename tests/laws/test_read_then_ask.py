@@ -20,9 +20,9 @@ from pollux.engine.runner import Runner
 from pollux.kernels.attention import Sight
 from pollux.kernels.coded import Coded
 from pollux.media.segment import Document, Text
-from pollux.model.attention import look_back
+from pollux.model.attention import windows
 from pollux.model.layers import primes
-from pollux.model.sizes import family
+from pollux.model.sizes import LOCAL, family
 from pollux.model.transformer import forward, predict, weight_table
 from pollux.tokens.template import TURN, own
 from pollux.tokens.vocabulary import USER, shipped
@@ -46,7 +46,7 @@ def stream(length: int, *turns: int) -> np.ndarray:
 def full(runner: Runner, ids: np.ndarray) -> np.ndarray:
     """Logits after the last token, from one pass as in training."""
     tokens, sight = jnp.asarray(ids)[None], Sight(jnp.arange(ids.size)[None], jnp.zeros((1, ids.size), jnp.int32))
-    window = look_back(tokens, sight, runner.config.look_back)
+    window = windows(tokens, sight, runner.config.look_back)
     output = forward(runner.params, runner.config, tokens, sight, window=window)
     return np.asarray(predict(runner.params, runner.config, output)[0, -1])
 
@@ -90,7 +90,10 @@ def test_prefill_and_decode_equal_one_forward_pass(runner, cuts):
     assert_close(turn(runner, context, [ids[64:]], [[20, *[1] * 16]])[0], full(runner, ids))
 
 
-@pytest.mark.parametrize("fields", [{"heads": 4, "kv_heads": 2}, {"ahead": 0, "copies": False}])
+WIDE = {"layers": tuple(replace(layer, kv_heads=2) if layer.reach == LOCAL else layer for layer in CONFIG.layers)}
+
+
+@pytest.mark.parametrize("fields", [{"heads": 4, "kv_heads": 2}, {"ahead": 0, "copies": False}, WIDE])
 def test_prefill_and_decode_equal_one_forward_pass_in_other_models(fields):
     config, ids = replace(CONFIG, **fields), stream(100, 64, 80)
     runner = Runner(initial(weight_table(config), 0), config, "test")

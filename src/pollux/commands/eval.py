@@ -48,6 +48,7 @@ _EXAMPLES = """
 pollux eval recall --data novels/ --lengths 4k 128k --n 500
 pollux eval recall --data novels/ --phrasings heldout --n 500 --out results/
 pollux eval needle --data essays/ --lengths 8k 128k 1M --depths 10 --n 100 --out results/
+pollux eval needle --data essays/ --lengths 10M --in-place --n 500
 pollux eval needle --data essays/ --lengths 10M --shared 100 --n 500
 pollux eval ruler:vt --data essays/ --lengths 128k
 pollux eval needle --data essays/ --lengths 128k --remote gemini:MODEL --n 20
@@ -56,7 +57,7 @@ pollux eval position --data novels/ --lengths 1M --out results/
 """
 _QUESTIONS = 200
 # Settings by which one table is told from another.
-_SETTINGS = ("seed", "needles", "shared", "facts", "phrasings")
+_SETTINGS = ("seed", "needles", "shared", "in_place", "facts", "phrasings")
 # What a chat model is told where the whole reply has to be the answer; ours are trained to answer so.
 _TERSE = "\n\nReply with the answer's own words alone, as they stand in the text."
 
@@ -73,6 +74,8 @@ def add(commands) -> None:
     add_argument("--n", type=int, help=help_n)
     add_argument("--needles", type=int, default=1, metavar="N", help="needles that one question asks for (default: 1)")
     add_argument("--shared", type=int, default=1, metavar="N", help="needles of one context, asked for one by one (default: 1)")
+    help_place = "a needle takes the place of a sentence as long: a text is then read once for all questions about it"
+    add_argument("--in-place", action="store_true", help=help_place)
     help_facts = "of recall (all asked for) and two_step (half), per context (default: 10, and 50 from 64k tokens on)"
     add_argument("--facts", type=int, metavar="N", help=help_facts)
     add_argument("--phrasings", choices=("train", "heldout"), default="train", help="of recall and two_step (default: train)")
@@ -100,7 +103,7 @@ def run(args: argparse.Namespace) -> int | None:
     kind = SUITE[family]
     corpus = _corpus(args, kind.reads)
     count, about, subject = _subject(args, exact=kind.exact)
-    options = {name: getattr(args, name) for name in ("seed", "depths", "needles", "shared", "facts", "phrasings")}
+    options = {name: getattr(args, name) for name in ("seed", "depths", "needles", "shared", "in_place", "facts", "phrasings")}
     about |= options | {"data": _digest(corpus, kind.reads), "version": __version__}
     lengths = [0] if kind.own_length else args.lengths or [4000]
     plan = {tokens: tasks(args.task, Wanted(corpus, tokens, count, **options)) for tokens in lengths}

@@ -105,9 +105,9 @@ def _print_weights(path: Path, about: dict, tokens: int) -> None:
 def memory(config: ModelConfig, tokens: int, weights: int) -> dict[str, int]:
     """Bytes that a read context of ``tokens`` tokens needs, by what for; arrays grow in steps (`engine.store.capacity`)."""
     from pollux.engine.store import Store, capacity, nbytes
-    from pollux.model.cache import key_size
+    from pollux.model.cache import store_sizes
 
-    sizes = [(config.kv_heads_of(layer), key_size(layer, config), config.head_dim) for layer in _retrieval(config)]
+    sizes = [store_sizes(layer, config) for layer in _retrieval(config)]
     each = sum(nbytes(spec) for size in sizes for spec in Store.specs(*size, 1).values())
     cache = each * capacity(tokens)
     return {

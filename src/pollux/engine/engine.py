@@ -16,6 +16,7 @@ import numpy as np
 from pollux.base.checkpoint import fingerprint, load_weights
 from pollux.base.errors import CheckpointError, ConfigError
 from pollux.base.weights import Tree, abstract, flatten
+from pollux.engine.amend import amended, span
 from pollux.engine.context import ReadContext
 from pollux.engine.evidence import gather, passages
 from pollux.engine.request import Answer, Event, Sampling
@@ -103,6 +104,31 @@ class Engine:
         if save is not None:
             context.save(save)
         return context
+
+    def amend(self, context: ReadContext, documents: Sequence[Document]) -> bool:
+        """Make a context hold other documents than it does, reading again only what a change can reach. False, and nothing is done,
+        where they differ from those read in more than one stretch of as many tokens: then all has to be read. An interrupted one
+        leaves a context that is of no use."""
+        if (found := amended(context, documents, self.vocabulary)) is None:
+            return False
+        stream, segments = found
+        first, stop = span(context.stream.ids, stream.ids)
+        if first < stop:
+            self._read_again(context, stream.ids, first, stop)
+        context.stream, context.segments = stream, segments
+        return True
+
+    def _read_again(self, context: ReadContext, ids: np.ndarray, first: int, stop: int) -> None:
+        """Tokens ``first`` to ``stop`` are others now: read them, in the chunks that all was read in, from far enough before to
+        know what stands there to where nothing of them can tell any more, and on until the last keys have looked ahead."""
+        config, chunk = self.runner.config, self.runner.chunk
+        since, until = max(first - config.ahead, 0), min(stop + config.reach, ids.size)
+        begin = max(since - config.reach, 0) // chunk * chunk
+        tails, context.tails = context.tails, self.runner.empty().tails
+        for at in range(begin, min(until + config.ahead, ids.size), chunk):
+            self.runner.read(context, at, ids[at : at + chunk], since, until)
+        if at + chunk < ids.size:
+            context.tails = tails
 
     def remember(self, context: ReadContext, question: str, answer: Answer) -> None:
         """Add a finished turn to a context, so that what is asked next can refer to it, and cite it."""

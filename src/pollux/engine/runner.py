@@ -23,7 +23,7 @@ from pollux.kernels.coded import Coded, encode
 from pollux.kernels.retrieval import EVIDENCE
 from pollux.kernels.signs import signs
 from pollux.model.attention import Seen
-from pollux.model.cache import Context, Past, empty_past, key_size
+from pollux.model.cache import Context, Past, empty_past, store_sizes
 from pollux.model.layers import pick
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward, predict
@@ -72,15 +72,17 @@ class Runner:
         for i, layer in enumerate(config.layers):
             length = layer.window if layer.reach == LOCAL else config.reading_window
             tails |= {f"{i}.{name}": x for name, x in empty_past(config, layer, 1, length, np)._asdict().items()}
-        of = lambda layer: (config.kv_heads_of(layer), key_size(layer, config), config.head_dim)  # noqa: E731
-        stores = {i: Store.empty(*of(config.layers[i])) for i in self.retrieval}
+        stores = {i: Store.empty(*store_sizes(config.layers[i], config)) for i in self.retrieval}
         return ReadContext(self.weights, stores, tails)
 
-    def read(self, context: ReadContext, at: int, ids: np.ndarray) -> None:
+    def read(self, context: ReadContext, at: int, ids: np.ndarray, since: int = 0, until: int | None = None) -> None:
         """Read at most one chunk of tokens whose first has index ``at``; the context's stores and tails change in place.
 
         The last keys before ``at`` look ahead into the chunk, and are written anew. Behind the end of a stream they stay as they
         were, since whatever comes next begins with a token of the template, which closes.
+
+        Args:
+            since, until: Keys and values of indices outside these bounds are not written.
         """
         count, size = ids.size, self.chunk
         tokens = np.zeros((1, size), np.int32)
@@ -88,10 +90,11 @@ class Runner:
         past, keys = self._read(self.params, tokens, np.int32(at), np.int32(count), self.tails(context))
         for i, layer_past in enumerate(past):
             context.tails |= {f"{i}.{name}": np.asarray(x) for name, x in layer_past._asdict().items()}
-        old = min(at, self.config.ahead)  # tokens before, whose keys have now seen further
-        new = slice(self.config.ahead - old, self.config.ahead + count)
+        first = max(at - self.config.ahead, since, 0)  # tokens before the chunk, whose keys have now seen further, are written too
+        stop = max(first, at + count if until is None else min(at + count, until))
+        new = slice(first - at + self.config.ahead, stop - at + self.config.ahead)
         for i, kept in zip(self.retrieval, keys, strict=True):
-            context.stores[i].write(at - old, *jax.tree.map(lambda x: np.asarray(x)[new], kept))
+            context.stores[i].write(first, *jax.tree.map(lambda x: np.asarray(x)[new], kept))
 
     def tails(self, context: ReadContext) -> list[Past]:
         """What each layer keeps of the last tokens read."""

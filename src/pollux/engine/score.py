@@ -17,6 +17,7 @@ from pollux.base.programs import Program
 from pollux.base.weights import Tree
 from pollux.engine.runner import Runner, slide
 from pollux.kernels.attention import Sight
+from pollux.model.cache import empty_past
 from pollux.model.copying import log_target
 from pollux.model.sizes import ModelConfig
 from pollux.model.transformer import Output, forward, logits
@@ -82,9 +83,11 @@ def _block_nll(params: Tree, config: ModelConfig, output: Output, target_BT: jax
 
 def losses(runner: Runner, ids: np.ndarray, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
     """Next-token loss in nats at each token of one stream but the first, float32 [T - 1]: predicted from what reading the stream so
-    far has left behind, as an answer's tokens would be, without looking back at everything."""
+    far has left behind, as an answer's tokens would be, but with a last layer that looks over one to two chunks and not over
+    everything."""
     score = Program(_chunk, config=runner.config)
     tails, found = runner.tails(runner.empty()), []
+    tails[-1] = empty_past(runner.config, runner.config.layers[-1], 1, runner.chunk, np)
     for at in range(0, ids.size - 1, runner.chunk):
         tokens, targets = np.zeros((2, 1, runner.chunk), np.int32)
         part = ids[at : at + runner.chunk + 1]

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pollux.base.errors import ConfigError
+from pollux.engine.context import ReadContext
 from pollux.engine.engine import Engine
 from pollux.engine.request import LONGEST_ANSWER, Sampling
-from pollux.media.segment import Place
+from pollux.media.segment import Document, Place
 from pollux.tasks.task import Example, NoExample, Question, Task
 from pollux.tokens.template import reading
 
@@ -66,20 +67,27 @@ class Subject(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class Local:
-    """Our own engine; greedy."""
+    """Our own engine; greedy. The last context is kept: where the next differs in one place, only that is read again."""
 
     engine: Engine
     cites: bool = True
+    context: ReadContext | None = None
 
     def ask(self, examples: Sequence[Example]) -> tuple[int, list[Reply]]:
-        context = self.engine.read(reading(examples[0]))
+        context = self._read(reading(examples[0]))
         questions = [question for example in examples for question in example.questions]
         longest = max(self.engine.vocabulary.encode(question.answer).size for question in questions)
         limit = min(max(_LEAST, 2 * longest), LONGEST_ANSWER)
         answers = self.engine.answer(context, [q.text for q in questions], Sampling(limit=limit))
         return len(context), [Reply(a.text, a.evidence[0].place if a.evidence else None, a.reason) for a in answers]
+
+    def _read(self, documents: list[Document]) -> ReadContext:
+        if self.context is None or not self.engine.amend(self.context, documents):
+            self.context = None  # two long ones may not fit
+            self.context = self.engine.read(documents)
+        return self.context
 
 
 class Keeper(Protocol):

@@ -33,6 +33,7 @@ class Wanted:
         tokens: Length of the contexts. count: tokens of a text.
         depths: How many depths, from the beginning to the end of a context, evidence is set at.
         needles: Needles that one question asks for. shared: needles of a context that are asked for one by one.
+        in_place: Whether a needle takes a sentence's place, so that all contexts of a length are alike but for it.
         facts: Facts in a context of `recall`, None for 10, and 50 from 64k tokens on.
     """
 
@@ -43,6 +44,7 @@ class Wanted:
     depths: int = 10
     needles: int = 1
     shared: int = 1
+    in_place: bool = False
     facts: int | None = None
     phrasings: str = "train"
 
@@ -88,7 +90,7 @@ def _two_step(variant: str, w: Wanted) -> Task:
 
 def _needle(variant: str, w: Wanted) -> Task:
     several = {"needles": w.shared, "separate": True} if w.shared > 1 else {"needles": w.needles, "asked": w.needles}
-    return Needle(w.corpus.prose, w.tokens, w.count, variant, w.shares, **several, seed=w.seed)
+    return Needle(w.corpus.prose, w.tokens, w.count, variant, w.shares, **several, in_place=w.in_place, seed=w.seed)
 
 
 def _mrcr(variant: str, w: Wanted) -> Task:

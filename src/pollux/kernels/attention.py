@@ -151,7 +151,8 @@ def banded(q_NMD, k_NSD, v_NSD, query: Sight, key: Sight, window: int) -> Partia
     """A window in blocks as long as the past, the S - T keys before the queries' own: block i of queries meets blocks i and i+1 of
     the keys, so that key block 0 is the past.
 
-    Needs T a multiple of a block, and a window no longer than one. Cost and memory O(T * block).
+    Needs T a multiple of a block, and every key that a query sees in its own block or the one before: a window no longer than a
+    block, and shorter by as much as a key's index is higher than its place. Cost and memory O(T * block).
     """
     (n, m, _), (batch, t) = q_NMD.shape, query.index.shape
     block, heads = k_NSD.shape[1] - t, n // batch

@@ -161,7 +161,7 @@ def _everyone(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: Window)
     """All new tokens look, the last of the keys: in the banded form where it applies."""
     count = looking.index.shape[1]
     past = sight.index.shape[1] - count
-    if isinstance(window, int) and window <= past and count % past == 0:
+    if isinstance(window, int) and 0 < window <= past and count % past == 0:
         return banded(q_NRD, k_NSD, v_NSD, looking, sight, window)
     return dense(q_NRD, k_NSD, v_NSD, looking, sight, window)
 
@@ -199,7 +199,7 @@ def _at_hand(row: Row, past: Past, context: Context | None) -> jax.Array:
     return (count if row.window is None else jnp.minimum(count, row.window)).astype(jnp.float32)
 
 
-def look_back(token_BT: jax.Array, sight: Sight, window: int) -> jax.Array:
+def windows(token_BT: jax.Array, sight: Sight, window: int) -> jax.Array:
     """How many tokens back each of the tokens of whole lessons looks, int32 [B, T]: those of a text as far as when it is read
     (`ModelConfig.look_back`), those of questions and answers behind it over everything."""
     place = jnp.arange(token_BT.shape[1])

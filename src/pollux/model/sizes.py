@@ -16,7 +16,7 @@ class LayerSpec:
     """One layer.
 
     Attributes:
-        reach: ``"local"`` sees the last ``window`` tokens, with rotary positions; ``"retrieval"`` sees the whole past, without
+        reach: ``"local"`` sees the last ``window`` tokens, with rotary positions; ``"retrieval"`` the whole past, without
             positions, at a temperature that grows with the logarithm of how much is at hand.
         window: Tokens that a local layer sees, its own among them.
         kv_heads: Key-value heads, each serving as many query heads; 0 for the model's number. What a local layer keeps
@@ -40,6 +40,8 @@ class LayerSpec:
     def __post_init__(self) -> None:
         if self.reach not in (LOCAL, RETRIEVAL):
             raise ValueError(f"a layer's reach is {LOCAL!r} or {RETRIEVAL!r}, got {self.reach!r}")
+        if self.kv_heads < 0:
+            raise ValueError(f"kv_heads must be 0 or more, got {self.kv_heads}")
         if self.experts and not 0 < self.active <= self.experts:
             raise ValueError(f"a token can be sent to 1 to {self.experts} experts, got active={self.active}")
 
@@ -93,6 +95,12 @@ class ModelConfig:
         their keys are seen ``ahead`` - 1 tokens late."""
         return self.reading_window - max(self.ahead - 1, 0)
 
+    @property
+    def reach(self) -> int:
+        """How many tokens before a token can tell in what reading keeps of it: all layers but the last attend, and all convolve."""
+        windows = [layer.window if layer.reach == LOCAL else self.reading_window for layer in self.layers[:-1]]
+        return sum(window - 1 for window in windows) + max(self.conv - 1, 0) * len(self.layers)
+
     def kv_heads_of(self, layer: LayerSpec) -> int:
         """Key-value heads of one of the layers."""
         return layer.kv_heads or self.kv_heads
@@ -101,6 +109,9 @@ class ModelConfig:
         for kv_heads in {self.kv_heads, *map(self.kv_heads_of, self.layers)}:
             if self.heads % kv_heads:
                 raise ValueError(f"heads must be a multiple of kv_heads, got {self.heads} and {kv_heads}")
+        if self.reading_chunk % max(self.reading_window, 1) or self.reading_window < 1:
+            sizes = f"{self.reading_chunk} and {self.reading_window}"
+            raise ValueError(f"reading_chunk must be a multiple of reading_window, got {sizes}")
         if not 0 <= self.ahead <= self.reading_window:
             raise ValueError(f"ahead must lie within the reading window of {self.reading_window}, got {self.ahead}")
         if self.copies and (not self.layers or self.layers[-1].reach != RETRIEVAL):
@@ -122,7 +133,7 @@ def _config(name, width, heads, kv_heads, head_dim, count, layer, *, every=2, **
 def family() -> dict[str, ModelConfig]:
     """The named sizes. Sizes of `flash`, `pro` and `ultra` are our estimates: the reports give none."""
     mixture = LayerSpec(hidden=128, experts=8, active=2, shared=1)
-    large = {"vocab_size": 262_144, "reading_window": 4096, "reading_chunk": 4096, "chunk": 64, "addresses": 64, "ahead": 32}
+    large = {"vocab_size": 262_144, "reading_window": 1024, "reading_chunk": 4096, "chunk": 64, "addresses": 64, "ahead": 32}
     small = {"reading_window": 64, "reading_chunk": 64, "chunk": 8, "addresses": 4, "ahead": 4, "copies": True}
     medium = {"addresses": 32, "ahead": 32, "ahead_heads": 4, "copies": True}
     wide = LayerSpec(window=1024)

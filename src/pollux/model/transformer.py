@@ -112,7 +112,7 @@ def forward(
         where_BM: The tokens, by their place in the row, whose hidden state is wanted; None for all (M = T). The last layer works
             for these alone, and merely keeps keys and values of the others.
         window: How many tokens back retrieval layers look, all of them or each token [B, T]; None for all at hand. The last layer,
-            from which what comes next is said, always looks over everything.
+            from which what comes next is said, always looks over all at hand.
     """
     past = past or no_past(config, tokens_BT.shape[0])
     context = context or [None] * len(config.layers)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from pollux.base.weights import Tree
 from pollux.kernels.attention import HIDDEN, Sight, sees
 from pollux.kernels.products import dot
-from pollux.model.attention import Seen, look_back
+from pollux.model.attention import Seen, windows
 from pollux.model.copying import gates, log_copied, log_share
 from pollux.model.experts import Load
 from pollux.model.layers import pick
@@ -122,7 +122,7 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch, point: float = 0
     context, ``point`` times how far retrieval is from looking there."""
     sight = Sight(batch.index, batch.segment)
     few = 2 * batch.where.shape[1] <= batch.tokens.shape[1]  # else it is cheaper to work for all in order
-    window = look_back(batch.tokens, sight, config.look_back)
+    window = windows(batch.tokens, sight, config.look_back)
     output = forward(params, config, batch.tokens, sight, where_BM=batch.where if few else None, window=window)
     h_BMW = output.hidden if few else pick(output.hidden, batch.where)
     seen = [_scored(seen, batch) for seen in output.seen]

@@ -254,3 +254,28 @@ def test_examples_never_change():
     (question,) = task(tokens=3000, needles=200, asked=2, seed=4).example(7).questions
     assert question.answer == "9640060, 5449225"
     assert question.text.startswith("What are the special magic numbers for West Ambrose, and Lower Harlow? ")
+
+
+def test_needles_that_take_the_place_of_sentences_share_their_haystack(documents):
+    made = Needle(documents, 4000, count, in_place=True, depths=(0.0, 0.5, 1.0))
+    examples = [made.example(i) for i in range(12)]
+    assert {count(example.context) for example in examples} == {count(examples[0].context)} and len(set(examples)) == 12
+    haystack = set(re.split(r"[.\n]", Needle(documents, 4000, count, in_place=True).example(0).context))
+    for i, example in enumerate(examples):
+        (question,) = example.questions
+        start, end = question.evidence
+        needle = example.context[start - 1 : end + 1]
+        assert re.fullmatch(r"\nThe special magic .+ number is: \d{7}\n", needle) and question.answer in needle
+        assert abs(start / len(example.context) - (0, 0.5, 1)[i % 3]) < 0.1
+        assert len(set(re.split(r"[.\n]", example.context)) - haystack) <= 3  # the needle, and what stands in the other's place
+
+
+@pytest.mark.parametrize("wrong", [{"needles": 2}, {"variant": "adversarial"}])
+def test_only_a_single_needle_takes_a_place(documents, wrong):
+    with pytest.raises(ValueError, match="in_place"):
+        Needle(documents, 900, count, in_place=True, **wrong)
+
+
+def test_where_no_sentence_is_as_long_a_needle_is_refused():
+    with pytest.raises(ValueError, match="no sentence"):
+        Needle(["One two. " * 300], 300, count, in_place=True).example(0)

@@ -12,8 +12,11 @@ originals', so scores follow the same protocol but cannot be compared with publi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from random import Random
 
 from pollux.tasks.published.haystack import running_text, word_end
@@ -53,6 +56,8 @@ _FRAMES = {
 _FRAMES["adversarial"] = _FRAMES["gemini"]
 _FINDINGS = " Don't give information outside the document or repeat your findings"
 _REACH = 20_000  # characters searched back for a full stop
+_NEAR = 40_000  # characters searched to either side for a sentence as long as a needle
+_WORDS = 100  # characters around a place that may change how it falls into tokens
 
 _REAL = tuple(
     """Abidjan|Accra|Addis Ababa|Adelaide|Algiers|Almaty|Amman|Amsterdam|Ankara|Antananarivo|Antwerp|Asheville|Astana|Athens|
@@ -95,6 +100,9 @@ class Needle:
         needles: How many needles the context holds, each of a city of its own.
         asked: How many of them one question asks for.
         separate: Instead, a question for each needle; these stand at equal distances, from the least depth to the greatest.
+        in_place: Instead of standing between sentences, a single needle takes the place of one that has as many tokens, the nearest
+            to its depth. Examples then share their haystack, and every token but these, so that a reader may keep what it made of
+            the others.
         training: Whether cities are invented ones only, for training: the real ones, which are asked for where the needles are no
             more than these, stay unseen. Not for ``kamradt``, whose one answer would be learned by heart.
         size: How many examples there are.
@@ -108,6 +116,7 @@ class Needle:
     needles: int = 1
     asked: int = 1
     separate: bool = False
+    in_place: bool = False
     training: bool = False
     seed: int = 0
     size: int = 1_000_000
@@ -125,6 +134,8 @@ class Needle:
             raise ValueError(f"asked must be from 1 to the {self.needles} needles there are, got {self.asked}")
         if self.separate and self.asked != 1:
             raise ValueError(f"separate questions ask for one needle each, got asked={self.asked}; leave one of the two out")
+        if self.in_place and (self.needles != 1 or self.variant == "adversarial"):
+            raise ValueError(f"a single needle takes a sentence's place, got {self.needles} ({self.variant}); leave in_place out")
         if self.variant == "kamradt" and self.training:
             raise ValueError("Kamradt's needle is always the same, and cannot be trained on; use gemini or lwm")
         if self.variant == "kamradt" and self.needles != 1:
@@ -150,8 +161,11 @@ class Needle:
             statements.append(f"\n{rng.choice(ATTACKS)[0]}\n")
             depths.append(rng.random())
         before, behind = _FRAMES[self.variant]
-        haystack = running_text(self.documents, rng.randrange(len(self.documents)), self._room(statements), self.count)
-        context, ranges = _insert(haystack, statements, depths, before, behind)
+        if self.in_place:
+            context, ranges = self._replace(statements[0], depths[0], before, behind)
+        else:
+            haystack = running_text(self.documents, rng.randrange(len(self.documents)), self._room(statements), self.count)
+            context, ranges = _insert(haystack, statements, depths, before, behind)
         groups = [(n,) for n in range(self.needles)] if self.separate else [tuple(rng.sample(range(self.needles), self.asked))]
         found = [[(cities[n], numbers[n], ranges[n]) for n in group] for group in groups]
         return Example(context, tuple(map(self._question, found)))
@@ -170,6 +184,25 @@ class Needle:
         if self.variant == "lwm" and count <= len(self.depths):
             return rng.sample(self.depths, count)
         return [low + (high - low) * (n + rng.random()) / count for n in range(count)]
+
+    @cached_property
+    def _haystack(self) -> str:
+        """The text that all examples share where needles stand in the place of sentences."""
+        start = Random(f"{self.seed}/haystack").randrange(len(self.documents))
+        return running_text(self.documents, start, self._room([]), self.count)
+
+    def _replace(self, statement: str, depth: float, before: str, behind: str) -> tuple[str, list[Range]]:
+        """The shared text with a statement in the place of a sentence, and its range of characters."""
+        text, place = self._haystack, int(len(self._haystack) * depth)
+        low, high = max(0, place - _NEAR), place + _NEAR
+        stops = [match.end() for match in re.finditer(r"\.(?=\s)", text[low:high])]
+        sentences = [(low + start, low + end) for start, end in pairwise(stops)]
+        for start, end in sorted(sentences, key=lambda sentence: abs(sentence[0] - place)):
+            around = text[max(0, start - _WORDS) : start], text[end : end + _WORDS]
+            if self.count(text[start:end].join(around)) == self.count(statement.join(around)):
+                range_ = (len(before) + start + 1, len(before) + start + len(statement) - 1)
+                return "".join((before, text[:start], statement, text[end:], behind)), [range_]
+        raise ValueError(f"no sentence near {depth:.0%} of the text is as long as the needle; leave in_place out")
 
     def _room(self, statements: Sequence[str]) -> int:
         """Tokens that are left for the haystack."""
