@@ -227,6 +227,13 @@ def test_eval_goes_on_and_draws(pollux, model, tmp_path, text):
     assert table.read_text().count("| needle:gemini |") == 2 and picture.read_bytes().startswith(b"\x89PNG")
     (tmp_path / "data" / "b.txt").write_text(text[::-1])
     assert "asked before" not in pollux(*words, "--n", "1")[1], "other texts, other questions"
+    pollux("eval", "needle:kamradt", *words[2:], "--n", "1")
+    assert len(list((tmp_path / "out").glob("*.png"))) == 3, "other texts and other variants are other pictures"
+
+
+def test_eval_takes_the_novel_that_comes_with_pollux(pollux, model):
+    status, out, err = pollux("eval", "needle", "--lengths", "500", "--n", "2", "--in-place", "--model", model)
+    assert status == 0 and "needle:gemini, 2 contexts of 5" in out, out + err
 
 
 def test_eval_of_a_model_itself(pollux, model, tmp_path, text):
@@ -249,7 +256,7 @@ def test_eval_told_what_it_cannot_do(pollux, model, tmp_path, text):
     assert is_error(pollux("eval", "cloze", *words, "--lengths", "8k"), 2, "own length")
     assert is_error(pollux("eval", "needle", *words, "--shared", "0"), 2, "--shared must be 1")
     assert is_error(pollux("eval", "needle", *words, "--shared", "9", "--needles", "9"), 2, "one of the two")
-    assert is_error(pollux("eval", "needle", "--model", model), 2, "--data DIR")
+    assert is_error(pollux("eval", "reading", "--model", model), 2, "--data DIR")
     assert is_error(pollux("eval", "text", *words, "--remote", "gemini:m"), 2, "on this machine")
     assert is_error(pollux("eval", "needle", *words, "--remote", "bard:m"), 1, "no dialect")
     assert is_error(pollux("eval", "needle", *words, "--lengths", "20"), 1, "tokens=20", "--lengths")

@@ -44,6 +44,9 @@ class StubEngine:
     def read(self, documents):
         return [0] * 7
 
+    def amend(self, context, documents):
+        return False
+
     def answer(self, context, questions, sampling):
         self.asked += len(questions)
         evidence = Evidence(Place("x", 1, None, 0, 3, "red"), 1.0)

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 _ABOUT = """
 Measure a model, ours or one behind an HTTP API, by the same ruler. Everything is made on this machine, from the texts in --data,
-which should be texts that the model was not trained on.
+which should be texts that the model was not trained on. Without --data it is one novel, which long contexts repeat.
 
 tasks (TASK or TASK:VARIANT):
   recall       made-up facts hidden in the texts; exact answers and right citations
   two_step     facts that refer to facts: a value asked for through the subject that is said to share it
-  needle       the magic number of a city: gemini (as in the report), kamradt, lwm
+  needle       the magic number of a city: gemini (as in the report), kamradt, lwm, adversarial (an instruction to answer otherwise)
   ruler        RULER's 11 synthetic tasks: niah_single_1 … fwe, all of them when none is named
   babilong     facts among the sentences of the texts: qa1 … qa5
   mrcr         which of several like requests: gemini (as in the report), michelangelo, 2, 4, 8 (the public form)
@@ -66,7 +66,8 @@ def add(commands) -> None:
     parser: Parser = commands.add_parser("eval", help="measure a model", description=_ABOUT, examples=_EXAMPLES)
     parser.add_argument("task", metavar="TASK", help="a task of the list above, and with it a variant")
     add_argument = parser.add_argument
-    add_argument("--data", type=Path, action="append", default=[], metavar="DIR", help="a folder of texts; may be repeated")
+    help_data = "a folder of texts; may be repeated (default: a novel that comes with Pollux)"
+    add_argument("--data", type=Path, action="append", default=[], metavar="DIR", help=help_data)
     help_lengths = "tokens of the contexts, such as 4k, 128k, 1M (default: 4k)"
     add_argument("--lengths", type=length, nargs="+", action="extend", default=[], metavar="N", help=help_lengths)
     add_argument("--depths", type=int, default=10, metavar="N", help="depths that needles stand at (default: 10)")
@@ -137,8 +138,17 @@ def _check(args: argparse.Namespace) -> None:
         args.parser.error(f"{family} takes its texts at their own length; leave --lengths out")
     if args.remote and family in eval_model.NAMES:
         args.parser.error(f"{family} needs a model on this machine; leave --remote out")
-    if not args.data and (family in eval_model.NAMES or SUITE[family].reads):
+    if not args.data and family in SUITE and SUITE[family].reads not in ("", "prose"):
         args.parser.error(f"{family} is made from your texts: --data DIR")
+    args.data = args.data or [_novel()]
+
+
+def _novel() -> Path:
+    """The novel that comes with Pollux, beside the package or, where that is not built, in its source tree."""
+    import pollux
+
+    package, name = Path(pollux.__file__).parent, "the_odd_women.txt"
+    return next((path for path in (package / "tasks" / name, package.parents[1] / "examples" / name) if path.exists()), Path(name))
 
 
 def _corpus(args: argparse.Namespace, reads: str) -> Corpus:
@@ -184,7 +194,7 @@ def _measure(args: argparse.Namespace, subject: Subject, task: Task, about: dict
     before, began, name = min(len(kept.all()), args.n), time.monotonic(), about["task"]
     with counting_bar(name) as progress:
         measure(subject, task, args.n, kept, progress, asked=about["tokens"], extra=kind.extra)
-    outcomes = kept.all()[: args.n]
+    outcomes = kept.all()
     if not outcomes:
         raise ConfigError(f"the data gives no question for {name}", "name a folder with more of it: --data DIR")
     mean = fmean(outcome.tokens for outcome in outcomes)
@@ -216,17 +226,22 @@ def _draw(args: argparse.Namespace, about: dict) -> None:
     from pollux.eval.results import NAME, rows
 
     family = args.task.partition(":")[0]
-    groups: dict[tuple[str, int], list[Outcome]] = {}
+    groups: dict[tuple[str, int], list[tuple[Outcome, ...]]] = {}
     for settings, _, outcomes in rows(args.out / NAME):
         name = settings.get("task", "")
         if name.partition(":")[0] == family and settings == json.loads(json.dumps(about)) | {
             "task": name, "tokens": settings.get("tokens")
         }:
-            groups.setdefault((name, settings["tokens"]), []).extend(outcomes)
+            groups.setdefault((name, settings["tokens"]), []).append(outcomes)
     set_ = [f"{option} {about[option]}" for option in _SETTINGS if about[option] != args.parser.get_default(option)]
     title = ", ".join([family, about["model"], *set_])
-    stem = re.sub(r"[^\w.-]+", "-", title)
-    (args.out / f"{stem}.md").write_text(report.table(title, groups), encoding="utf-8")
-    every = [outcome for outcomes in groups.values() for outcome in outcomes]
-    drawn = draw(every, args.out / f"{stem}.png", title, depths=args.depths)
-    print(f"wrote {stem}.md" + f", {stem}.png" * drawn + f" and {NAME} in {args.out}")
+    told = json.dumps({**about, "task": family, "tokens": 0}, sort_keys=True)  # other texts, weights or depths are other files
+    file = lambda title: re.sub(r"[^\w.-]+", "-", f"{title}-{crc32(told.encode()):08x}")  # noqa: E731
+    wrote = [f"{file(title)}.md"]
+    (args.out / wrote[0]).write_text(report.table(title, groups), encoding="utf-8")
+    for task in sorted({task for task, _ in groups}):
+        every = [outcome for (name, _), examples in groups.items() if name == task for example in examples for outcome in example]
+        of_task = title.replace(family, task, 1)
+        if draw(every, args.out / f"{file(of_task)}.png", of_task, depths=args.depths):
+            wrote.append(f"{file(of_task)}.png")
+    print(f"wrote {', '.join(wrote)} and {NAME} in {args.out}")

@@ -48,14 +48,17 @@ def rates(outcomes: Sequence[Outcome]) -> list[Rate]:
     return out + ([rate("cited when right", right)] if right else [])
 
 
-def table(title: str, groups: dict[tuple[str, int], Sequence[Outcome]]) -> str:
-    """Markdown: a title, and a row per task and length asked for: its mean score, the interval, how many questions and contexts."""
-    rows = [f"# {title}", "", "| task | tokens | score | 95% interval | n | cited |", "| --- | --- | --- | --- | --- | --- |"]
-    for (task, asked), outcomes in groups.items():
+def table(title: str, groups: dict[tuple[str, int], Sequence[Sequence[Outcome]]]) -> str:
+    """Markdown: a title, and a row per task and length asked for: its mean score, the interval, how many questions and contexts,
+    and how many of the places cited were right. A group is the outcomes of each example."""
+    rows = [f"# {title}", "", "| task | tokens | score | 95% interval | n | contexts | cited |", f"|{' --- |' * 7}"]
+    for (task, asked), examples in groups.items():
+        outcomes = [outcome for example in examples for outcome in example]
         row = rate(task, [outcome.scores["score"] for outcome in outcomes])
         cites = [outcome.scores["cited"] for outcome in outcomes if "cited" in outcome.scores]
         cited, length = f"{fmean(cites):.1%}" if cites else "–", f"{asked:,}" if asked else "their own"
-        rows.append(f"| {task} | {length} | {row.mean:.1%} | {row.low:.1%} to {row.high:.1%} | {row.n} | {cited} |")
+        score = f"{row.mean:.1%} | {row.low:.1%} to {row.high:.1%} | {row.n} | {len(examples)}"
+        rows.append(f"| {task} | {length} | {score} | {cited} |")
     return "\n".join(rows) + "\n"
 
 

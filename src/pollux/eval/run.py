@@ -123,7 +123,7 @@ def measure(subject: Subject, task: Task, count: int, kept: Keeper, progress: Pr
 
 def _outcome(task: Task, example: Example, question: Question, reply: Reply, asked: int, tokens: int, extra, cites) -> Outcome:
     scores = {"score": task.score(question, reply.text)}
-    scores |= {name: score(question, reply.text) for name, score in extra}
+    scores |= {name: value for name, score in extra if (value := score(question, reply.text)) is not None}
     depth = None
     if question.evidence:
         depth = question.evidence[0] / len(example.context)

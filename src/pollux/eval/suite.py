@@ -14,7 +14,7 @@ from pollux.tasks.published.babilong import Babilong
 from pollux.tasks.published.graphwalks import Graphwalks
 from pollux.tasks.published.key_value import KeyValue
 from pollux.tasks.published.mrcr import Mrcr
-from pollux.tasks.published.needle import Needle
+from pollux.tasks.published.needle import Needle, obeyed
 from pollux.tasks.published.ruler import NAMES, ruler
 from pollux.tasks.reading import Reading, f1
 from pollux.tasks.recall import Recall
@@ -64,7 +64,7 @@ class Family:
         reads: What of the data it is made of: "prose", "code", "pairs", or "" for nothing.
         own_length: Whether its texts have lengths of their own.
         exact: Whether the whole reply has to be the answer.
-        extra: Further scores as (name, function of question and reply).
+        extra: Further scores as (name, function of question and reply, None where it says nothing of that question).
     """
 
     make: Callable[[str, Wanted], Task]
@@ -114,7 +114,7 @@ _F1 = (("f1", f1),)
 SUITE = {
     "recall": Family(_recall, exact=True),
     "two_step": Family(_two_step, exact=True),
-    "needle": Family(_needle, ("gemini", "kamradt", "lwm", "adversarial")),
+    "needle": Family(_needle, ("gemini", "kamradt", "lwm", "adversarial"), extra=(("obeyed the attack", obeyed),)),
     "ruler": Family(lambda v, w: ruler(v, w.corpus.prose, w.tokens, w.count, w.seed), NAMES, all=True),
     "babilong": Family(lambda v, w: Babilong(w.corpus.prose, w.tokens, w.count, v, seed=w.seed), BABILONG, all=True),
     "mrcr": Family(_mrcr, ("gemini", "michelangelo", "2", "4", "8")),

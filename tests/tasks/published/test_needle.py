@@ -256,18 +256,19 @@ def test_examples_never_change():
     assert question.text.startswith("What are the special magic numbers for West Ambrose, and Lower Harlow? ")
 
 
-def test_needles_that_take_the_place_of_sentences_share_their_haystack(documents):
-    made = Needle(documents, 4000, count, in_place=True, depths=(0.0, 0.5, 1.0))
+def test_needles_that_take_the_place_of_sentences_share_their_haystack():
+    sentences = [f"The {n} {'small ' * (n % 7)}boats came home at {n}." for n in range(700)]
+    made = Needle([" ".join(sentences)], 4000, count, in_place=True, depths=(0.0, 0.5, 1.0))
     examples = [made.example(i) for i in range(12)]
     assert {count(example.context) for example in examples} == {count(examples[0].context)} and len(set(examples)) == 12
-    haystack = set(re.split(r"[.\n]", Needle(documents, 4000, count, in_place=True).example(0).context))
+    haystack = set(re.split(r"[.\n]", " ".join(sentences)))
     for i, example in enumerate(examples):
         (question,) = example.questions
         start, end = question.evidence
         needle = example.context[start - 1 : end + 1]
         assert re.fullmatch(r"\nThe special magic .+ number is: \d{7}\n", needle) and question.answer in needle
         assert abs(start / len(example.context) - (0, 0.5, 1)[i % 3]) < 0.1
-        assert len(set(re.split(r"[.\n]", example.context)) - haystack) <= 3  # the needle, and what stands in the other's place
+        assert len(set(re.split(r"[.\n]", example.context)) - haystack) <= 4  # the needle, what is around the text, and where it ends
 
 
 @pytest.mark.parametrize("wrong", [{"needles": 2}, {"variant": "adversarial"}])
