@@ -256,6 +256,7 @@ def test_eval_told_what_it_cannot_do(pollux, model, tmp_path, text):
     assert is_error(pollux("eval", "cloze", *words, "--lengths", "8k"), 2, "own length")
     assert is_error(pollux("eval", "needle", *words, "--shared", "0"), 2, "--shared must be 1")
     assert is_error(pollux("eval", "needle", *words, "--shared", "9", "--needles", "9"), 2, "one of the two")
+    assert is_error(pollux("eval", "needle", *words, "--needles", "4", "--asked", "8"), 1, "asked must be from 1 to the 4")
     assert is_error(pollux("eval", "reading", "--model", model), 2, "--data DIR")
     assert is_error(pollux("eval", "text", *words, "--remote", "gemini:m"), 2, "on this machine")
     assert is_error(pollux("eval", "needle", *words, "--remote", "bard:m"), 1, "no dialect")

@@ -57,7 +57,7 @@ pollux eval position --data novels/ --lengths 1M --out results/
 """
 _QUESTIONS = 200
 # Settings by which one table is told from another.
-_SETTINGS = ("seed", "needles", "shared", "in_place", "facts", "phrasings")
+_SETTINGS = ("seed", "needles", "asked", "shared", "in_place", "facts", "phrasings")
 # What a chat model is told where the whole reply has to be the answer; ours are trained to answer so.
 _TERSE = "\n\nReply with the answer's own words alone, as they stand in the text."
 
@@ -73,7 +73,8 @@ def add(commands) -> None:
     add_argument("--depths", type=int, default=10, metavar="N", help="depths that needles stand at (default: 10)")
     help_n = "questions per task and length (default: 200); documents of position (default: 8, if there are as many)"
     add_argument("--n", type=int, help=help_n)
-    add_argument("--needles", type=int, default=1, metavar="N", help="needles that one question asks for (default: 1)")
+    add_argument("--needles", type=int, default=1, metavar="N", help="needles of a context, asked for at once (default: 1)")
+    add_argument("--asked", type=int, metavar="N", help="how many of the --needles a question asks for (default: all)")
     add_argument("--shared", type=int, default=1, metavar="N", help="needles of one context, asked for one by one (default: 1)")
     help_place = "a needle takes the place of a sentence as long: a text is then read once for all questions about it"
     add_argument("--in-place", action="store_true", help=help_place)
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> int | None:
     kind = SUITE[family]
     corpus = _corpus(args, kind.reads)
     count, about, subject = _subject(args, exact=kind.exact)
-    options = {name: getattr(args, name) for name in ("seed", "depths", "needles", "shared", "in_place", "facts", "phrasings")}
+    options = {name: getattr(args, name) for name in ("seed", "depths", "needles", "asked", "shared", "in_place", "facts", "phrasings")}
     about |= options | {"data": _digest(corpus, kind.reads), "version": __version__}
     lengths = [0] if kind.own_length else args.lengths or [4000]
     plan = {tokens: tasks(args.task, Wanted(corpus, tokens, count, **options)) for tokens in lengths}
@@ -129,7 +130,7 @@ def _check(args: argparse.Namespace) -> None:
     if variant and (family in eval_model.NAMES or variant not in SUITE[family].variants):
         known = [] if family in eval_model.NAMES else list(filter(None, SUITE[family].variants))
         args.parser.error(f"{family} has no variant {variant!r}" + f"; one of {', '.join(known)}" * bool(known))
-    for name in ("n", "depths", "needles", "shared", "facts"):
+    for name in ("n", "depths", "needles", "asked", "shared", "facts"):
         if (value := getattr(args, name)) is not None and value < 1:
             args.parser.error(f"--{name} must be 1 or more")
     if args.needles > 1 and args.shared > 1:

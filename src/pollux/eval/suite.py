@@ -32,7 +32,8 @@ class Wanted:
     Attributes:
         tokens: Length of the contexts. count: tokens of a text.
         depths: How many depths, from the beginning to the end of a context, evidence is set at.
-        needles: Needles that one question asks for. shared: needles of a context that are asked for one by one.
+        needles: Needles of a context. asked: how many of them one question asks for, None for all. shared: needles of a context that
+            are asked for one by one.
         in_place: Whether a needle takes a sentence's place, so that all contexts of a length are alike but for it.
         facts: Facts in a context of `recall`, None for 10, and 50 from 64k tokens on.
     """
@@ -43,6 +44,7 @@ class Wanted:
     seed: int = 1
     depths: int = 10
     needles: int = 1
+    asked: int | None = None
     shared: int = 1
     in_place: bool = False
     facts: int | None = None
@@ -89,7 +91,7 @@ def _two_step(variant: str, w: Wanted) -> Task:
 
 
 def _needle(variant: str, w: Wanted) -> Task:
-    several = {"needles": w.shared, "separate": True} if w.shared > 1 else {"needles": w.needles, "asked": w.needles}
+    several = {"needles": w.shared, "separate": True} if w.shared > 1 else {"needles": w.needles, "asked": w.asked or w.needles}
     return Needle(w.corpus.prose, w.tokens, w.count, variant, w.shares, **several, in_place=w.in_place, seed=w.seed)
 
 
