@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int | None:
     kind = SUITE[family]
     corpus = _corpus(args, kind.reads)
     count, about, subject = _subject(args, exact=kind.exact)
-    options = {name: getattr(args, name) for name in ("seed", "depths", "needles", "asked", "shared", "in_place", "facts", "phrasings")}
+    options = {name: getattr(args, name) for name in ("depths", *_SETTINGS)}
     about |= options | {"data": _digest(corpus, kind.reads), "version": __version__}
     lengths = [0] if kind.own_length else args.lengths or [4000]
     plan = {tokens: tasks(args.task, Wanted(corpus, tokens, count, **options)) for tokens in lengths}
