@@ -268,7 +268,7 @@ def test_needles_that_take_the_place_of_sentences_share_their_haystack():
         needle = example.context[start - 1 : end + 1]
         assert re.fullmatch(r"\nThe special magic .+ number is: \d{7}\n", needle) and question.answer in needle
         assert abs(start / len(example.context) - (0, 0.5, 1)[i % 3]) < 0.1
-        assert len(set(re.split(r"[.\n]", example.context)) - haystack) <= 4  # the needle, what is around the text, and where it ends
+        assert len(set(re.split(r"[.\n]", example.context)) - haystack) <= 4  # the needle, the frame, the end
 
 
 @pytest.mark.parametrize("wrong", [{"needles": 2}, {"variant": "adversarial"}])
