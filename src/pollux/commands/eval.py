@@ -76,7 +76,7 @@ def add(commands) -> None:
     add_argument("--needles", type=int, default=1, metavar="N", help="needles of a context, asked for at once (default: 1)")
     add_argument("--asked", type=int, metavar="N", help="how many of the --needles a question asks for (default: all)")
     add_argument("--shared", type=int, default=1, metavar="N", help="needles of one context, asked for one by one (default: 1)")
-    help_place = "a needle takes the place of a sentence as long: a text is then read once for all questions about it"
+    help_place = "a needle takes the place of words as long: a text is then read once for all questions about it"
     add_argument("--in-place", action="store_true", help=help_place)
     help_facts = "of recall (all asked for) and two_step (half), per context (default: 10, and 50 from 64k tokens on)"
     add_argument("--facts", type=int, metavar="N", help=help_facts)

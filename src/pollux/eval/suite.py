@@ -34,7 +34,7 @@ class Wanted:
         depths: How many depths, from the beginning to the end of a context, evidence is set at.
         needles: Needles of a context. asked: how many of them one question asks for, None for all. shared: needles of a context
             that are asked for one by one.
-        in_place: Whether a needle takes a sentence's place, so that all contexts of a length are alike but for it.
+        in_place: Whether a needle takes the place of words, so that all contexts of a length are alike but for it.
         facts: Facts in a context of `recall`, None for 10, and 50 from 64k tokens on.
     """
 

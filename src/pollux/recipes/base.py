@@ -18,6 +18,6 @@ from pollux.train.optimizer import OptimizerConfig
 
 def base(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
     """7.1M parameters, of which a token meets 4.4M; wider and deeper than `laptop`, and trained on eight times as much."""
-    plan = stages(long_mixture(corpus, vocabulary, seed), {256: 600, 512: 7900, 1024: 13100, 2048: 9800})
+    plan = stages(long_mixture(corpus, vocabulary, seed), {256: 600, 512: 8100, 1024: 14800, 2048: 11500})
     model = replace(family()["base"], vocab_size=vocabulary.size)
     return Run("base", model, plan, OptimizerConfig(decay=0.6), seed=seed)

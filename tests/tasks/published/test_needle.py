@@ -256,7 +256,7 @@ def test_examples_never_change():
     assert question.text.startswith("What are the special magic numbers for West Ambrose, and Lower Harlow? ")
 
 
-def test_needles_that_take_the_place_of_sentences_share_their_haystack():
+def test_needles_that_take_the_place_of_words_share_their_haystack():
     sentences = [f"The {n} {'small ' * (n % 7)}boats came home at {n}." for n in range(700)]
     made = Needle([" ".join(sentences)], 4000, count, in_place=True, depths=(0.0, 0.5, 1.0))
     examples = [made.example(i) for i in range(12)]
@@ -268,7 +268,7 @@ def test_needles_that_take_the_place_of_sentences_share_their_haystack():
         needle = example.context[start - 1 : end + 1]
         assert re.fullmatch(r"\nThe special magic .+ number is: \d{7}\n", needle) and question.answer in needle
         assert abs(start / len(example.context) - (0, 0.5, 1)[i % 3]) < 0.1
-        assert len(set(re.split(r"[.\n]", example.context)) - haystack) <= 4  # the needle, the frame, the end
+        assert len(set(re.split(r"[.\n]", example.context)) - haystack) <= 6  # the needle, what it cut, the frame
 
 
 @pytest.mark.parametrize("wrong", [{"needles": 2}, {"variant": "adversarial"}])
@@ -277,6 +277,6 @@ def test_only_a_single_needle_takes_a_place(documents, wrong):
         Needle(documents, 900, count, in_place=True, **wrong)
 
 
-def test_where_no_sentence_is_as_long_a_needle_is_refused():
-    with pytest.raises(ValueError, match="no sentence"):
-        Needle(["One two. " * 300], 300, count, in_place=True).example(0)
+def test_where_no_words_are_as_long_a_needle_is_refused():
+    with pytest.raises(ValueError, match="no words"):
+        Needle(["Onetwothreefour " * 300], 300, count, in_place=True).example(0)

@@ -16,7 +16,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from random import Random
 
 from pollux.tasks.published.haystack import running_text, word_end
@@ -56,7 +55,7 @@ _FRAMES = {
 _FRAMES["adversarial"] = _FRAMES["gemini"]
 _FINDINGS = " Don't give information outside the document or repeat your findings"
 _REACH = 20_000  # characters searched back for a full stop
-_NEAR = 40_000  # characters searched to either side for a sentence as long as a needle
+_NEAR = 5000  # characters searched to either side for a full stop, and behind it words as long as a needle
 _JITTER = 0.02  # share of the text by which depths differ there, so that they are not the same few sentences again and again
 _WORDS = 100  # characters around a place that may change how it falls into tokens
 
@@ -101,8 +100,8 @@ class Needle:
         needles: How many needles the context holds, each of a city of its own.
         asked: How many of them one question asks for.
         separate: Instead, a question for each needle; these stand at equal distances, from the least depth to the greatest.
-        in_place: Instead of standing between sentences, a single needle takes the place of one that has as many tokens, the nearest
-            to its depth. Examples then share their haystack, and every token but these, so that a reader may keep what it made of
+        in_place: A single needle is not inserted behind a full stop near its depth, but takes the place of words there that have as
+            many tokens. Examples then share their haystack, and every token but these, so that a reader may keep what it made of
             the others.
         training: Whether cities are invented ones only, for training: the real ones, which are asked for where the needles are no
             more than these, stay unseen. Not for ``kamradt``, whose one answer would be learned by heart.
@@ -136,7 +135,7 @@ class Needle:
         if self.separate and self.asked != 1:
             raise ValueError(f"separate questions ask for one needle each, got asked={self.asked}; leave one of the two out")
         if self.in_place and (self.needles != 1 or self.variant == "adversarial"):
-            raise ValueError(f"a single needle takes a sentence's place, got {self.needles} ({self.variant}); leave in_place out")
+            raise ValueError(f"a single needle takes the place of words, got {self.needles} ({self.variant}); leave in_place out")
         if self.variant == "kamradt" and self.training:
             raise ValueError("Kamradt's needle is always the same, and cannot be trained on; use gemini or lwm")
         if self.variant == "kamradt" and self.needles != 1:
@@ -189,22 +188,27 @@ class Needle:
 
     @cached_property
     def _haystack(self) -> str:
-        """The text that all examples share where needles stand in the place of sentences."""
+        """The text that all examples share where needles stand in the place of words."""
         start = Random(f"{self.seed}/haystack").randrange(len(self.documents))
         return running_text(self.documents, start, self._room([]), self.count)
 
     def _replace(self, statement: str, depth: float, before: str, behind: str) -> tuple[str, list[Range]]:
-        """The shared text with a statement in the place of a sentence, and its range of characters."""
+        """The shared text with a statement in the place of some of its words, and its range of characters."""
         text, place = self._haystack, int(len(self._haystack) * depth)
         low, high = max(0, place - _NEAR), place + _NEAR
-        stops = [match.end() for match in re.finditer(r"\.(?=\s)", text[low:high])]
-        sentences = [(low + start, low + end) for start, end in pairwise(stops)]
-        for start, end in sorted(sentences, key=lambda sentence: abs(sentence[0] - place)):
-            around = text[max(0, start - _WORDS) : start], text[end : end + _WORDS]
-            if self.count(text[start:end].join(around)) == self.count(statement.join(around)):
+        stops = [low + match.end() for match in re.finditer(r"\.(?=\s)", text[low:high])]
+        for start in sorted(stops, key=lambda stop: abs(stop - place)):
+            if end := self._as_long(text, start, statement):
                 range_ = (len(before) + start + 1, len(before) + start + len(statement) - 1)
                 return "".join((before, text[:start], statement, text[end:], behind)), [range_]
-        raise ValueError(f"no sentence near {depth:.0%} of the text is as long as the needle; leave in_place out")
+        raise ValueError(f"no words near {depth:.0%} of the text are as long as the needle; leave in_place out")
+
+    def _as_long(self, text: str, start: int, statement: str) -> int | None:
+        """The end of the words from ``start`` on that have as many tokens as the statement in their place."""
+        before, behind = text[max(0, start - _WORDS) : start], text[start : start + 3 * _WORDS]
+        whole = self.count(before + behind)
+        ends = (match.end() for match in re.finditer(r"\w+\b", behind[: 2 * _WORDS]))
+        return next((start + end for end in ends if self.count(before + statement + behind[end:]) == whole), None)
 
     def _room(self, statements: Sequence[str]) -> int:
         """Tokens that are left for the haystack."""
