@@ -17,7 +17,7 @@ from pollux.train.optimizer import OptimizerConfig
 
 
 def base(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
-    """7.1M parameters, of which a token meets 4.4M; wider and deeper than `laptop`, and trained on eight times as much."""
-    plan = stages(long_mixture(corpus, vocabulary, seed), {256: 600, 512: 8100, 1024: 14800, 2048: 11500})
+    """7.1M parameters, of which a token meets 4.4M; wider and deeper than `laptop`, and trained on nine times as much."""
+    plan = stages(long_mixture(corpus, vocabulary, seed), {256: 600, 512: 8100, 1024: 14800, 2048: 11300})
     model = replace(family()["base"], vocab_size=vocabulary.size)
     return Run("base", model, plan, OptimizerConfig(decay=0.6), seed=seed)
