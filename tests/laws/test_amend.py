@@ -63,6 +63,17 @@ def test_an_amended_context_is_as_if_read_so(engine, lines):
     assert_same(context, engine.read(documents()))
 
 
+@pytest.mark.parametrize(("before", "after"), [(2, 30), (30, 2), (30, 56), (30, 32), (0, 58)])
+def test_what_is_moved_is_read_where_it_was_and_where_it_is(engine, before, after, monkeypatch):
+    context, chunks = engine.read(documents((before, "yellow"))), []
+    read = engine.runner.read
+    monkeypatch.setattr(engine.runner, "read", lambda context, at, *rest: chunks.append(at) or read(context, at, *rest))
+    assert engine.amend(context, documents((after, "yellow")))
+    monkeypatch.undo()
+    assert_same(context, engine.read(documents((after, "yellow"))))
+    assert len(chunks) * engine.runner.chunk < 0.8 * len(context)
+
+
 def test_a_context_is_amended_where_the_words_have_other_lengths(engine):
     """As many tokens in more characters: the places of all that follow move."""
     context, changed = engine.read(documents((30, "red"))), documents((30, "yellow"))

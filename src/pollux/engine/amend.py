@@ -1,14 +1,15 @@
-"""Reading again only what changed: a read context whose text differs in one place.
+"""Reading again only what changed: a read context whose text differs in a few places.
 
 What a layer makes of a token depends on no more tokens before it than the windows of reading reach together
-(`ModelConfig.reach`). So where a stretch of text is replaced by another of as many tokens, everything farther behind it is in the
+(`ModelConfig.reach`). So where stretches of text are replaced by others of as many tokens, everything farther behind them is in the
 cache already, to the last bit: a needle can be moved through ten million tokens that are read once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,50 +22,83 @@ from pollux.tokens.vocabulary import Vocabulary
 _MARGIN = 100
 # Tokens searched beyond that for a place between two words.
 _FAR = 200
+# Characters behind the beginning of a change at which texts are looked at for going on alike, and how many have to be alike there.
+_STEP, _ALIKE = 500, 60
+
+
+class Change(NamedTuple):
+    """Characters [start, stop) of an old text that are [new_start, new_stop) of a new one."""
+
+    start: int
+    stop: int
+    new_start: int
+    new_stop: int
+
+    @property
+    def shift(self) -> int:
+        """By how many characters what stands behind moves."""
+        return (self.new_stop - self.new_start) - (self.stop - self.start)
 
 
 def amended(context: ReadContext, documents: Sequence[Document], vocabulary: Vocabulary) -> tuple[Stream, tuple[Text, ...]] | None:
-    """The tokens and segments of other documents, where they are those of a context but for one stretch in one of them, and are as
-    many; else None. The texts are compared, and only what changed is made into tokens."""
+    """The tokens and segments of other documents, where they are those of a context but for stretches in one of them, each of as
+    many tokens as before; else None. The texts are compared, and only what changed is made into tokens."""
     texts = tuple(segment for document in documents for segment in document.segments)
     if len(texts) != len(context.segments):
         return None
     changed = [i for i, (old, new) in enumerate(zip(context.segments, texts, strict=True)) if old != new]
     if not changed:
         return context.stream, texts
-    number = changed[0]
+    number, stream = changed[0], context.stream
     old, new = context.segments[number], texts[number]
     if len(changed) > 1 or replace(old, text=new.text) != new:
         return None
-    stream = _spliced(context.stream, number, old.text, new.text, vocabulary)
-    return None if stream is None else (stream, texts)
+    for change in reversed(list(changes(old.text, new.text))):  # so that what stands before one is still where it was
+        if (stream := _spliced(stream, number, old.text, new.text, change, vocabulary)) is None:
+            return None
+    return stream, texts
 
 
-def _spliced(stream: Stream, number: int, old: str, new: str, vocabulary: Vocabulary) -> Stream | None:
-    """The stream with one segment's text made another; None where that takes more or fewer tokens."""
-    before = _alike(old, new)
-    behind = _alike(old[before:][::-1], new[before:][::-1])
+def changes(old: str, new: str) -> Iterator[Change]:
+    """Where two texts differ, in order. Changes of more than `_STEP` characters, or nearer to each other, may come as one."""
+    at, new_at = 0, 0
+    while True:
+        alike = _alike(old, new, at, new_at)
+        at, new_at = at + alike, new_at + alike
+        if at == len(old) and new_at == len(new):
+            return
+        probe = old[at + _STEP : at + _STEP + _ALIKE]
+        again = new.find(probe, new_at, new_at + 2 * _STEP + _ALIKE) if len(probe) == _ALIKE else -1
+        stop, new_stop = (at + _STEP, again) if again >= 0 else (len(old), len(new))
+        back = _alike(old[at:stop][::-1], new[new_at:new_stop][::-1])
+        yield Change(at, stop - back, new_at, new_stop - back)
+        at, new_at = stop, new_stop
+
+
+def _spliced(stream: Stream, number: int, old: str, new: str, change: Change, vocabulary: Vocabulary) -> Stream | None:
+    """The stream with a stretch of a segment's text made another; None where that takes more or fewer tokens."""
     inside = np.flatnonzero(stream.segment == number)
-    left = _between_words(stream, inside, old, before - _MARGIN, -1)
-    right = _between_words(stream, inside, old, len(old) - behind + _MARGIN, 1)
-    at, shift = int(stream.start[left]) if left > inside[0] else 0, len(new) - len(old)
-    stop = len(new) if right > inside[-1] else int(stream.start[right]) + shift
-    ids, start, end = vocabulary.encode_places(new[at:stop])
+    left = _between_words(stream, inside, old, change.start - _MARGIN, -1)
+    right = _between_words(stream, inside, old, change.stop + _MARGIN, 1)
+    at = int(stream.start[left]) if left > inside[0] else 0
+    stop = len(old) if right > inside[-1] else int(stream.start[right])
+    words = new[at - change.start + change.new_start : stop - change.stop + change.new_stop]
+    ids, start, end = vocabulary.encode_places(words)
     if ids.size != right - left:
         return None
     part = Stream(ids, np.full(ids.size, number, np.int32), start + at, end + at)
     rest = Stream(*(x[right:] for x in stream))
-    moved = np.where(rest.segment == number, np.int32(shift), np.int32(0))
+    moved = np.where(rest.segment == number, np.int32(change.shift), np.int32(0))
     rest = rest._replace(start=rest.start + moved, end=rest.end + moved)
     return join([Stream(*(x[:left] for x in stream)), part, rest])
 
 
-def _alike(a: str, b: str) -> int:
-    """How many first characters two texts share. Halving compares each of them about once."""
-    low, high = 0, min(len(a), len(b))
+def _alike(a: str, b: str, at: int = 0, b_at: int = 0) -> int:
+    """How many characters two texts share from two places on. Halving compares each of them about once."""
+    low, high = 0, min(len(a) - at, len(b) - b_at)
     while low < high:
         middle = (low + high + 1) // 2
-        if a.startswith(b[low:middle], low):
+        if a.startswith(b[b_at + low : b_at + middle], at + low):
             low = middle
         else:
             high = middle - 1
@@ -85,7 +119,11 @@ def _between_words(stream: Stream, inside: np.ndarray, text: str, character: int
     return first if step < 0 else last + 1
 
 
-def span(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
-    """The first token that differs between two streams of one length, and the one behind the last; 0 and 0 where none does."""
+def spans(old: np.ndarray, new: np.ndarray, apart: int) -> list[tuple[int, int]]:
+    """The stretches [first, stop) of tokens that differ between two streams of one length; those less than ``apart`` tokens from
+    each other are one."""
     changed = np.flatnonzero(old != new)
-    return (int(changed[0]), int(changed[-1]) + 1) if changed.size else (0, 0)
+    if not changed.size:
+        return []
+    parts = np.split(changed, np.flatnonzero(np.diff(changed) >= apart) + 1)
+    return [(int(part[0]), int(part[-1]) + 1) for part in parts]

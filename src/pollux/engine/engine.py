@@ -16,7 +16,7 @@ import numpy as np
 from pollux.base.checkpoint import fingerprint, load_weights
 from pollux.base.errors import CheckpointError, ConfigError
 from pollux.base.weights import Tree, abstract, flatten
-from pollux.engine.amend import amended, span
+from pollux.engine.amend import amended, spans
 from pollux.engine.context import ReadContext
 from pollux.engine.evidence import gather, passages
 from pollux.engine.request import Answer, Event, Sampling
@@ -107,13 +107,12 @@ class Engine:
 
     def amend(self, context: ReadContext, documents: Sequence[Document]) -> bool:
         """Make a context hold other documents than it does, reading again only what a change can reach. False, and nothing is done,
-        where they differ from those read in more than one stretch of as many tokens: then all has to be read. An interrupted one
-        leaves a context that is of no use."""
+        where they are not those read but for stretches of as many tokens in one of them: then all has to be read. If interrupted,
+        it leaves a context that is of no use."""
         if (found := amended(context, documents, self.vocabulary)) is None:
             return False
         stream, segments = found
-        first, stop = span(context.stream.ids, stream.ids)
-        if first < stop:
+        for first, stop in spans(context.stream.ids, stream.ids, self.runner.config.reach + self.runner.config.ahead):
             self._read_again(context, stream.ids, first, stop)
         context.stream, context.segments = stream, segments
         return True
