@@ -36,7 +36,7 @@ def small_run(vocabulary, text, save_minutes=5.0, wrap=lambda mixture: mixture):
     mixture = lambda length: wrap(Mixture(sources, vocabulary, seed=3))  # noqa: E731
     stages = Stage(STEPS // 2, 4, 32, mixture), Stage(STEPS - STEPS // 2, 4, 32, mixture)
     layers = tuple(replace(layer, shared=1) for layer in family()["tiny"].layers)
-    return Run("small", replace(family()["tiny"], layers=layers), stages, seed=3, save_minutes=save_minutes)
+    return Run("small", replace(family()["tiny"], layers=layers), stages, seed=3, save_minutes=save_minutes, averaged=0.5)
 
 
 def main(folder, vocabulary, text, save_minutes):

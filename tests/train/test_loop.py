@@ -11,7 +11,7 @@ from pollux.base.checkpoint import States, load_weights
 from pollux.base.errors import CheckpointError, TrainingError
 from pollux.base.mesh import make_mesh
 from pollux.base.weights import flatten
-from pollux.train.loop import start, train
+from pollux.train.loop import mean_of, start, train
 from pollux.train.progress import Progress, read_metrics
 from pollux.train.watch import Watch
 
@@ -52,6 +52,30 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_sound_state(tmp_path, voc
     weights, about = load_weights(path)
     assert finite(weights) and about["step"] == int(state.step) + 2 and about["model"]["name"] == "tiny"
     assert flatten(weights).keys() == flatten(state.params).keys()
+
+
+def test_the_mean_of_what_a_run_passes_through():
+    passed = [{"a": np.full(3, float(n))} for n in range(5)]
+    mean = passed[0]
+    for number, params in zip((-2, -1, 0, 1, 2), passed, strict=True):  # averaging begins with the third
+        mean = mean_of(mean, params, np.int32(number))
+        assert np.allclose(mean["a"], np.mean([p["a"] for p in passed[2 : 3 + number]]) if number > 0 else params["a"])
+
+
+def test_a_run_begins_with_given_weights_and_makes_the_average_of_its_last_steps(tmp_path, vocabulary, text):
+    run = small_run(vocabulary, text)
+    first = train(run, tmp_path / "first", Progress(tmp_path / "first", show=False), stop_after=2)
+    given = flatten(load_weights(first)[0])
+    still = replace(run.optimizer, rate=0.0, matrix_rate=0.0)
+    further = replace(run, begin=first, optimizer=still, averaged=0.99, balance_rate=0.0)
+    then = flatten(load_weights(train(further, tmp_path / "then", Progress(tmp_path / "then", show=False), stop_after=5))[0])
+    for name in given:  # nothing moved, and so the average is what it began with
+        np.testing.assert_allclose(np.asarray(then[name], float), np.asarray(given[name], float), atol=1e-6, err_msg=name)
+    other = replace(run, begin=first, model=replace(run.model, width=32))
+    with pytest.raises(CheckpointError, match="weights of another model"):
+        train(other, tmp_path / "other", Progress(tmp_path / "other", show=False))
+    with pytest.raises(CheckpointError, match="another begin"):
+        train(replace(further, begin=tmp_path / "then" / "model.safetensors"), tmp_path / "then", Progress(tmp_path, show=False))
 
 
 def test_every_step_has_its_stage(vocabulary, text):

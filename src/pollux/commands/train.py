@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pollux.base.errors import ConfigError
+from pollux.base.models import find
 from pollux.commands.terminal import Parser, printable
 from pollux.recipes.registry import RECIPES
 
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
     from pollux.train.loop import Run
 
 _ABOUT = """
-Train a model from scratch on folders of text. Progress is saved every few minutes and on Ctrl-C; the same command goes on
-from there. Files named *.jsonl, *.jsonl.gz or *.jsonl.xz hold question/answer pairs, with the keys prompt and completion.
+Train a model on folders of text, from scratch or from weights that are there. Progress is saved every few minutes and on Ctrl-C;
+the same command goes on from there. Files named *.jsonl, *.jsonl.gz or *.jsonl.xz hold question/answer pairs, with the keys
+prompt and completion.
 
 recipes:
 """ + "\n".join(f"  {name:8} {recipe.summary}" for name, recipe in RECIPES.items())
 _EXAMPLES = """
 pollux train laptop --data texts/
 pollux train base --data novels/ --data code/ --out runs/mine --mesh data=2
+pollux train further --data letters/
 pollux ask --model runs/mine book.txt "Who is the harbour master?"
 """
 
@@ -35,6 +38,8 @@ def add(commands) -> None:
     help_data = "a folder of texts; may be repeated"
     parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help=help_data)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where everything goes (default: runs/RECIPE)")
+    help_from = "a model whose weights to begin from (default: the recipe's, or random ones)"
+    parser.add_argument("--from", dest="begin", metavar="MODEL", help=help_from)
     parser.add_argument("--steps", type=int, metavar="N", help="stop after step N, to go on later (default: the recipe's last)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the order of the texts (default: 0)")
     parser.add_argument("--optimizer", choices=("muon", "adamw"), help="default: the recipe's")
@@ -105,7 +110,7 @@ def _changed(plan: Run, args: argparse.Namespace) -> Run:
     """The recipe's run with what the command line changes."""
     if args.optimizer:
         plan = replace(plan, optimizer=replace(plan.optimizer, kind=args.optimizer))
-    return replace(plan, mesh=args.mesh or plan.mesh)
+    return replace(plan, mesh=args.mesh or plan.mesh, begin=find(args.begin) if args.begin else plan.begin)
 
 
 def _progress(out: Path, tensorboard: bool):

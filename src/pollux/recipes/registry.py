@@ -32,7 +32,14 @@ def _base(corpus: Corpus, vocabulary: Vocabulary, seed: int) -> Run:
     return base(corpus, vocabulary, seed)
 
 
+def _further(corpus: Corpus, vocabulary: Vocabulary, seed: int) -> Run:
+    from pollux.recipes.further import further
+
+    return further(corpus, vocabulary, seed)
+
+
 RECIPES = {
     "laptop": Recipe("a small model that answers: about 35 minutes on two cores", _laptop),
     "base": Recipe("the weights that come with Pollux: hours on two cores, minutes on a GPU", _base),
+    "further": Recipe("from the weights that come with Pollux, on texts of your own", _further),
 }

@@ -14,10 +14,11 @@ import jax.numpy as jnp
 from pollux.base.weights import Tree
 from pollux.kernels.attention import HIDDEN, Sight, sees
 from pollux.kernels.products import dot
-from pollux.model.attention import Seen, windows
+from pollux.model.attention import Seen, first_of, windows
 from pollux.model.copying import gates, log_copied, log_share
 from pollux.model.experts import Load
 from pollux.model.layers import pick
+from pollux.model.recency import ages
 from pollux.model.sizes import LOCAL, ModelConfig
 from pollux.model.transformer import forward
 from pollux.tokens.stream import Batch
@@ -123,7 +124,8 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch, point: float = 0
     sight = Sight(batch.index, batch.segment)
     few = 2 * batch.where.shape[1] <= batch.tokens.shape[1]  # else it is cheaper to work for all in order
     window = windows(batch.tokens, sight, config.look_back)
-    output = forward(params, config, batch.tokens, sight, where_BM=batch.where if few else None, window=window)
+    age = ages(batch.tokens, sight, first_of(sight)) if config.recency else None
+    output = forward(params, config, batch.tokens, sight, where_BM=batch.where if few else None, window=window, age_BT=age)
     h_BMW = output.hidden if few else pick(output.hidden, batch.where)
     seen = [_scored(seen, batch) for seen in output.seen]
     copied_N = jax.tree.map(lambda x: x.reshape(-1), _copied(params, config, h_BMW, seen, batch))

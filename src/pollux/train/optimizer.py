@@ -23,7 +23,8 @@ class OptimizerConfig:
     Attributes:
         kind: ``"muon"`` or ``"adamw"``.
         matrix_rate: Learning rate of Muon's matrices. rate: of everything else (of everything, for adamw).
-        warmup: Steps of linear warm-up. decay: the last share of the steps, over which the rate falls linearly to zero.
+        warmup: Steps of linear warm-up. decay: the last share of the steps, over which the rate falls linearly.
+        floor: What share of the rate it would reach with the step after the last.
     """
 
     kind: str = "muon"
@@ -31,6 +32,7 @@ class OptimizerConfig:
     rate: float = 3e-3
     warmup: int = 200
     decay: float = 0.3
+    floor: float = 0.0
     clip: float = 1.0
     weight_decay: float = 0.01
 
@@ -40,12 +42,12 @@ class OptimizerConfig:
 
 
 def schedule(config: OptimizerConfig, rate: float, steps: int) -> optax.Schedule:
-    """Linear warm-up, constant, then linear decay to zero at ``steps``."""
+    """Linear warm-up, constant, then linear decay to ``config.floor`` of the rate at ``steps``."""
 
     def at(step):
         rise = (step + 1) / max(config.warmup, 1)
-        fall = (steps - step) / max(config.decay * steps, 1)
-        return rate * jnp.clip(jnp.minimum(rise, fall), 0.0, 1.0)
+        fall = jnp.maximum((steps - step) / max(config.decay * steps, 1), 0.0)
+        return rate * jnp.clip(jnp.minimum(rise, config.floor + (1 - config.floor) * fall), 0.0, 1.0)
 
     return at
 
