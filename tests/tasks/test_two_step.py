@@ -5,13 +5,13 @@ from random import Random
 import pytest
 
 from pollux.tasks.facts import Fact, load_phrasings
-from pollux.tasks.two_step import LINKS, TwoStep, _others
+from pollux.tasks.two_step import TwoStep, _others, links
 
 DAY = "It was day {} of the long rain. Nobody went out.\nThe porter slept, and the lamp burned."
 BOOK = "\n\n".join(DAY.format(n) for n in range(400))
 
 
-@pytest.mark.parametrize("side", LINKS)
+@pytest.mark.parametrize("side", ("train", "heldout"))
 @pytest.mark.parametrize("options", [{}, {"borrowed": 1.0}, {"facts": (10, 10), "links": (10, 10), "characters": (6000, 6000)}])
 def test_the_link_names_who_is_asked_about_and_the_evidence_whose_value_it_is(side, options):
     task = TwoStep([BOOK], side, side, **options)
@@ -38,8 +38,8 @@ def test_a_second_subject_is_none_that_the_text_holds():
 
 
 def test_wordings_of_links_are_split_and_all_have_their_slots():
-    assert not set(LINKS["train"]) & set(LINKS["heldout"])
-    for text in (*LINKS["train"], *LINKS["heldout"]):
+    assert not set(links("train")) & set(links("heldout"))
+    for text in (*links("train"), *links("heldout")):
         assert all(slot in text for slot in ("{other}", "{subject}", "{attribute}"))
 
 

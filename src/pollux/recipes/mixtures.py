@@ -32,9 +32,9 @@ _QUESTION = 28
 
 # How often each source is drawn.
 WEIGHTS = {
-    "facts": 2.5, "mixed facts": 3, "sparse facts": 2, "listed facts": 0.7, "facts in code": 0.4, "definitions": 0.5,
-    "reading": 1.1, "cloze": 0.3, "prose": 0.5, "code": 0.15,
-    "two steps": 1.4, "needles": 1.2, "ruler": 2, "stories": 1.2, "coreference": 0.8,
+    "facts": 2.3, "mixed facts": 2.8, "sparse facts": 2, "listed facts": 0.6, "facts in code": 0.4, "definitions": 0.5,
+    "reading": 1, "cloze": 0.3, "prose": 0.5, "code": 0.15,
+    "two steps": 2.2, "needles": 1.6, "ruler": 2.2, "stories": 1.8, "coreference": 1,
 }  # fmt: skip
 # RULER's tasks that leave no more of their length than the reply takes.
 _TIGHT = ("vt", "fwe")
@@ -74,11 +74,12 @@ def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: 
     room, several = size - 80, min(30, size // 64)  # a file's name, a question and its answer
     needles = partial(Needle, corpus.prose, count=count, training=True, seed=seed)
     if size >= 512:
-        many, each = room - 10 * several, room - 70 * min(several // 2, 8)
+        many, each = room - 12 * several, room - 70 * min(several // 2, 8)
         found["needles"] = [
             needles(room - 20), needles(room + 160, variant="lwm"), needles(room + 160, needles=several, variant="lwm"),
             needles(each, needles=min(several // 2, 8), separate=True),
             needles(many, needles=several, asked=several // 2), needles(many - 10 * several, needles=several, asked=several),
+            needles(many - 10 * several, needles=several, asked=several, variant="lwm"),
         ]  # fmt: skip
         found["stories"] = [Babilong((), 0, count, task, shots=False, seed=seed) for task in STORIES]
         names = [name for name in RULER if size >= 1024 or name not in ("vt", "cwe")]

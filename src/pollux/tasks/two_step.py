@@ -8,54 +8,25 @@ The value stands nowhere near the second subject, so whoever looks for that alon
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from random import Random
 
 from pollux.tasks.facts import Draw, Fact, Seen, drawing, load_phrasings, render, stated
 from pollux.tasks.prose import draw_size, file_name, filler, insert
 from pollux.tasks.task import Example, Question, exact
 
-# How a second subject is said to share a fact, by the split of phrasings.
-LINKS = {
-    "train": (
-        "{other} has the same {attribute} as {subject}.",
-        "The {attribute} of {other} is the same as that of {subject}.",
-        "For the {attribute} of {other}, see {subject}.",
-        "As for the {attribute}, {other} shares it with {subject}.",
-        "Whatever {attribute} {subject} has, {other} has too.",
-        "{other} took over the {attribute} of {subject}, unchanged.",
-        "When it comes to the {attribute}, what is true of {subject} is true of {other}.",
-        "{other}: {attribute} as for {subject}.",
-        "{attribute} ({other}) = {attribute} ({subject})",
-        "Ask for the {attribute} of {other}, and you will be given that of {subject}.",
-        "Since last spring {other} and {subject} have gone by one and the same {attribute}.",
-        "Nobody could tell why, but the {attribute} of {subject} had been given to {other} as well.",
-        '"And the {attribute} of {other}?" - "Copied from {subject}, every bit of it."',
-        "Note: {other} uses the {attribute} registered for {subject}.",
-        "The clerk wrote {other} down under the {attribute} of {subject}.",
-        "In the column for the {attribute}, the line of {other} says only: ditto, {subject}.",
-        "{subject} and {other} have the {attribute} in common.",
-        "They never settled on another {attribute} for {other}; that of {subject} had to do.",
-        "If you know the {attribute} of {subject}, you know that of {other}.",
-        "By agreement, the {attribute} of {subject} serves {other} too.",
-        "The {attribute} of {other}? The one that {subject} has.",
-        "{other} inherited its entry, {attribute} included, from {subject}.",
-        "# {other}: same {attribute} as {subject}",
-        "| {other} | {attribute} | see {subject} |",
-    ),
-    "heldout": (
-        "{other} matches {subject} in one respect, the {attribute}.",
-        "There is no separate {attribute} for {other}, which simply borrows that of {subject}.",
-        "What {subject} calls its {attribute}, {other} calls its own as well.",
-        "Concerning {other}: the {attribute} is identical with {subject}'s.",
-        "{other} follows {subject} so far as the {attribute} goes.",
-        "Look under {subject} if you need the {attribute} that {other} goes by.",
-        "The same {attribute} was entered twice, once for {subject} and once for {other}.",
-        "Until {other} is given an {attribute} of its own, that of {subject} stands in.",
-    ),
-}
 _TRIES = 20  # draws of a second subject, each of which may be one that the text holds already
+
+
+@cache
+def links(phrasings: str) -> tuple[str, ...]:
+    """How a second subject is said to share a fact, by the set of phrasings, "train" or "heldout". Most of the former were written
+    without sight of the latter."""
+    return tuple(json.loads(resources.files("pollux.tasks").joinpath("links.json").read_text(encoding="utf-8"))[phrasings])
 
 
 @dataclass(frozen=True)
@@ -64,7 +35,7 @@ class TwoStep:
 
     Attributes:
         documents: Texts that they are hidden in; may be empty, for a bare list.
-        phrasings: Which phrasings of facts and which `LINKS`: "train" or "heldout".
+        phrasings: Which phrasings of facts and which `links`: "train" or "heldout".
         split: Which half of the lexicon's names and values: "train" or "heldout".
         characters: Length of a context, drawn log-uniformly between the two.
         facts: How many facts that name an attribute, drawn uniformly; at most nine tenths of a context.
@@ -84,7 +55,7 @@ class TwoStep:
     size: int = 1_000_000
 
     def __post_init__(self):
-        if self.split not in LINKS:
+        if self.split not in ("train", "heldout"):
             raise ValueError(f'split is "train" or "heldout", got {self.split!r}; pass one of the two')
         for name in ("characters", "facts", "links"):
             low, high = getattr(self, name)
@@ -114,7 +85,7 @@ class TwoStep:
         return Example(context, tuple(questions), ((0, file_name(rng)),))
 
     def _link(self, fact: Fact, other: str, rng: Random) -> str:
-        template = rng.choice(LINKS[self.phrasings]).replace("{other}", other)
+        template = rng.choice(links(self.phrasings)).replace("{other}", other)
         text = template.replace("{subject}", fact.subject).replace("{attribute}", fact.attribute)
         return text[:1].upper() + text[1:]
 

@@ -159,7 +159,7 @@ def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence[tuple[str, Rang
         if between := answer[at:start]:
             # what is copied may begin with the space before it
             between = between.removesuffix(" ") if vocabulary.decode(piece.ids[:1]).startswith(" ") else between
-            pieces.append(_answered(vocabulary.encode(between)))
+            pieces.append(_answered(vocabulary.encode(between if at else f" {between}")))
         pieces.append(piece)
         at = start + len(part)
     pieces.append(_answered(np.append(vocabulary.encode(answer[at:]), np.int32(END))))  # its end is copied from nowhere

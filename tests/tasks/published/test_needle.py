@@ -93,9 +93,13 @@ def test_lwms_prompts():
 def test_lwms_prompt_for_some_of_several_needles(asked, start):
     example = task("lwm", 1000, needles=4, asked=asked).example(0)
     (question,) = example.questions
-    named = [city_of(number, example) for number in question.answer.split(", ")]
+    named = [city_of(number, example) for number in numbers_of(question)]
     assert question.text == start.format(*named) + "Don't give information outside the document. ASSISTANT: "
     assert question.kind == f"needle/lwm/{asked}_of_4"
+
+
+def numbers_of(question):
+    return [number for number, _ in question.parts]
 
 
 def city_of(number, example):
@@ -105,7 +109,7 @@ def city_of(number, example):
 def test_the_reports_needles_in_one_turn():
     example = task(tokens=600, needles=3, asked=3).example(0)
     (question,) = example.questions
-    one, two, three = (city_of(number, example) for number in question.answer.split(", "))
+    one, two, three = (city_of(number, example) for number in numbers_of(question))
     assert question.text == (
         f"What are the special magic numbers for {one}, {two}, and {three}? Don't give information outside the document or "
         "repeat your findings\n\nHere are the magic numbers from the context:"
@@ -166,8 +170,10 @@ def test_every_reference_stands_in_the_context_once(documents, variant, more):
     assert len(example.questions) == (40 if made.separate else 1)
     assert 19_780 <= count(example.context) <= 20_200
     for question in example.questions:
-        numbers = question.answer.split(", ")
+        numbers = numbers_of(question)
         cities = {number: city for city, number in found}
+        said = [f"{cities[number]}: {number}" for number in numbers] if made.asked > 1 else numbers
+        assert question.answer == ", ".join(said)
         assert len(set(numbers)) == len(numbers) == made.asked
         assert (question.evidence is None) == (made.asked > 1)
         if question.evidence:
@@ -207,7 +213,7 @@ def test_needles_with_no_text_between_stay_whole():
 
 def test_scores():
     (question,) = task(tokens=500, needles=4, asked=4).example(0).questions
-    numbers = question.answer.split(", ")
+    numbers = numbers_of(question)
     score = task().score
     assert score(question, question.answer) == 1.0
     assert score(question, f"They are {numbers[3]}, {numbers[1]}\n{numbers[0]}{numbers[2]}!") == 1.0
@@ -252,7 +258,7 @@ def test_wrong_arguments_are_refused(more, message):
 
 def test_examples_never_change():
     (question,) = task(tokens=3000, needles=200, asked=2, seed=4).example(7).questions
-    assert question.answer == "9640060, 5449225"
+    assert question.answer == "West Ambrose: 9640060, Lower Harlow: 5449225"
     assert question.text.startswith("What are the special magic numbers for West Ambrose, and Lower Harlow? ")
 
 

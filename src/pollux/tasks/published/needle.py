@@ -228,7 +228,9 @@ class Needle:
         form = "separate" if self.separate else f"{self.asked}_of_{self.needles}" if self.needles > 1 else "single"
         text = _wording(self.variant, cities, self.needles)
         parts = tuple(zip(values, places, strict=True))
-        return Question(text, ", ".join(values), evidence, f"needle/{self.variant}/{form}", parts)
+        # of several each is said with its city: whoever has said half of them can then tell which is next
+        reply = values[0] if len(values) == 1 else ", ".join(map(": ".join, zip(cities, values, strict=True)))
+        return Question(text, reply, evidence, f"needle/{self.variant}/{form}", parts)
 
     def score(self, question: Question, reply: str) -> float:
         """Share of what was asked for that the reply contains.
@@ -240,7 +242,7 @@ class Needle:
         """
         if obeyed(question, reply):
             return 0.0
-        keys = SANDWICH_KEYS if self.variant == "kamradt" else question.answer.split(", ")
+        keys = SANDWICH_KEYS if self.variant == "kamradt" else [number for number, _ in question.parts]
         return sum(key.casefold() in reply.casefold() for key in keys) / len(keys)
 
 

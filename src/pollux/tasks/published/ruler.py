@@ -68,8 +68,12 @@ class Needles:
         owned = {key: values[n * self.values : (n + 1) * self.values] for n, key in enumerate(keys[: self.keys])}
         needles = [self._needle(key, value) for key in owned for value in owned[key]]
         asked = rng.sample(keys[: self.keys], self.asked)
-        wanted = [(key, value) for key in asked for value in owned[key]]
         rng.shuffle(needles)
+        place = {needle: n for n, needle in enumerate(needles)}
+        wanted = sorted(
+            ((key, value) for key in asked for value in owned[key]),
+            key=lambda pair: (asked.index(pair[0]), place[self._needle(*pair)]),
+        )
         if self.haystack == "essay":
             text = _among_sentences(_essay(setting.documents, rng, units * _WORD), needles, rng)
         else:

@@ -269,7 +269,10 @@ class CommonWords:
     def _list(self, rng: Random, amount: int, often: int, seldom: int) -> tuple[str, list[str]]:
         words = _words(rng, amount)
         counts = [often] * self.common + [seldom] * (amount - self.common)
-        return _run_on(_shuffled(counts, rng), lambda place, k: f"{place}. {words[k]}"), words[: self.common]
+        order = _shuffled(counts, rng)
+        # as they first come: the order that a reader of the list can tell
+        common = sorted(range(self.common), key=lambda k: int(np.argmax(order == k)))
+        return _run_on(order, lambda place, k: f"{place}. {words[k]}"), [words[k] for k in common]
 
 
 @dataclass(frozen=True)
