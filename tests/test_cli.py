@@ -243,6 +243,11 @@ def test_eval_of_a_model_itself(pollux, model, tmp_path, text):
     status, out, err = pollux("eval", "position", *words, "--n", "2", "--out", tmp_path / "out")
     assert status == 0 and "prose, 2 documents of 400 tokens" in out and "R²" in out, out + err
     assert "tokens       256 to        399" in out
+    assert json.loads((tmp_path / "out" / "position.json").read_text())["prose"]["documents"] == 2
+    kept = (tmp_path / "out" / "position.jsonl").read_text()
+    assert len(kept.splitlines()) == 2
+    assert pollux("eval", "position", *words, "--n", "2", "--out", tmp_path / "out")[:2] == (status, out)
+    assert (tmp_path / "out" / "position.jsonl").read_text() == kept  # nothing was read again
     assert (tmp_path / "out" / "position.png").read_bytes().startswith(b"\x89PNG")
     status, out, err = pollux("eval", "speed", *words)
     assert status == 0 and "next token: " in out and "GiB" in out, out + err
@@ -255,6 +260,8 @@ def test_eval_told_what_it_cannot_do(pollux, model, tmp_path, text):
     assert is_error(pollux("eval", "ruler:qa", *words), 2, "no variant 'qa'", "niah_single_1")
     assert is_error(pollux("eval", "cloze", *words, "--lengths", "8k"), 2, "own length")
     assert is_error(pollux("eval", "needle", *words, "--shared", "0"), 2, "--shared must be 1")
+    assert is_error(pollux("eval", "ruler", *words, "--needles", "9"), 2, "ruler has no --needles")
+    assert is_error(pollux("eval", "speed", *words, "--depths", "9"), 2, "speed has no --depths")
     assert is_error(pollux("eval", "needle", *words, "--shared", "9", "--needles", "9"), 2, "one of the two")
     assert is_error(pollux("eval", "needle", *words, "--needles", "4", "--asked", "8"), 1, "asked must be from 1 to the 4")
     assert is_error(pollux("eval", "reading", "--model", model), 2, "--data DIR")

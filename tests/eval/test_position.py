@@ -12,7 +12,7 @@ import pytest
 from pollux.base.weights import initial
 from pollux.engine.runner import Runner
 from pollux.engine.score import losses
-from pollux.eval.position import cumulative, fit, octaves
+from pollux.eval.position import curve, fit, octaves, places
 from pollux.kernels.attention import Sight
 from pollux.model.sizes import family
 from pollux.model.transformer import forward, predict, weight_table
@@ -33,10 +33,10 @@ def test_points_that_follow_no_law_are_told_so():
 
 def test_means_are_those_of_all_tokens_up_to_a_place():
     nll = np.random.default_rng(0).random((3, 1000)).astype(np.float32)
-    places, means = cumulative(nll)
-    assert (places[0], places[-1]) == (64, 1000)
-    np.testing.assert_allclose(means, [nll[:, :place].mean() for place in places], rtol=1e-5)
-    parts = octaves(nll)
+    at, curves = places(1000), [curve(document) for document in nll]
+    assert (at[0], at[-1]) == (64, 1000)
+    np.testing.assert_allclose(np.mean([c.upto for c in curves], axis=0), [nll[:, :place].mean() for place in at], rtol=1e-5)
+    parts = octaves(curves, 1000)
     assert [part.start for part in parts] == [64, 128, 256, 512]
     assert parts[3].mean == pytest.approx(nll[:, 512:].mean(), rel=1e-5)
     assert all(part.low < part.mean < part.high for part in parts)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pollux.base.errors import ConfigError
 from pollux.engine.request import Answer, Evidence
 from pollux.eval.heatmap import _short, cells, draw
-from pollux.eval.report import rates, wilson
+from pollux.eval.report import Rate, mean_of, rates, summary, table, wilson
 from pollux.eval.results import Kept
 from pollux.eval.run import Local, Outcome, measure
 from pollux.media.segment import Place
@@ -31,6 +31,20 @@ def test_wilson_holds_the_rate(n, data):
     mean = data.draw(st.integers(0, n)) / n
     low, high = wilson(mean, n)
     assert 0 <= low <= mean + 1e-12 and mean - 1e-12 <= high <= 1 and low < high
+
+
+def test_the_mean_of_tasks_is_as_sure_as_independent_means_are_together():
+    found = mean_of("both", [Rate("a", 0.5, 0.2, 0.8, 10), Rate("b", 1.0, 0.6, 1.0, 10)])
+    assert (found.mean, found.n) == (0.75, 20)
+    assert found.low == pytest.approx(0.75 - 0.25) and found.high == pytest.approx(0.75 + 0.15)
+
+
+def test_a_summary_tells_questions_from_contexts():
+    outcome = lambda score, **more: Outcome("k", "q", "a", "r", {"score": score, **more}, 100, 90, None, "end")  # noqa: E731
+    (row,) = summary({("t", 100): [(outcome(1.0, cited=1.0), outcome(0.0, cited=0.0)), (outcome(1.0),)]})
+    assert (row.task, row.tokens, row.n, row.contexts, row.cited) == ("t", 100, 3, 2, 0.5)
+    assert row.score == pytest.approx(2 / 3) and (row.low, row.high) == wilson(row.score, 3)
+    assert table("T", [row]).splitlines()[-1] == "| t | 100 | 66.7% | 20.8% to 93.9% | 3 | 2 | 50.0% |"
 
 
 class StubEngine:
@@ -106,4 +120,6 @@ def test_a_heat_map_is_drawn_where_there_are_depths(tmp_path):
     found = [Outcome("k", "q", "a", "r", {"score": 1.0}, asked, 9, 0.3, "end") for asked in (8192, 1_000_000)]
     assert draw(found, tmp_path / "map.png", "recall") and (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     assert not draw([], tmp_path / "none.png", "recall") and not (tmp_path / "none.png").exists()
-    assert [_short(n) for n in (8192, 131_072, 1 << 20, 1_000_000, 10_000_000, 500)] == ["8k", "128k", "1M", "1M", "10M", "500"]
+    assert [_short(n) for n in (8192, 131_072, 128_000, 1 << 20, 1_000_000, 10_000_000, 500)] == [
+        "8k", "128k", "128k", "1M", "1M", "10M", "500"
+    ]

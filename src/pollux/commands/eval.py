@@ -100,6 +100,7 @@ def run(args: argparse.Namespace) -> int | None:
     if family in eval_model.NAMES:
         return eval_model.run(args, family)
     args.n = args.n or _QUESTIONS
+    from pollux.eval.report import mean_of, rate
     from pollux.eval.suite import SUITE, Wanted, tasks
 
     kind = SUITE[family]
@@ -114,8 +115,8 @@ def run(args: argparse.Namespace) -> int | None:
             eval_model.warn_if_short(corpus, tokens, "they come more than once in a context")
         found = [_measure(args, subject, task, about | {"task": name, "tokens": tokens}, kind) for name, task in named.items()]
         if len(named) > 1:
-            means = [fmean(outcome.scores["score"] for outcome in outcomes) for outcomes in found]
-            print(f"mean of {len(named)} tasks at {tokens:,} tokens: {fmean(means):.1%}")
+            scores = [rate("", [outcome.scores["score"] for outcome in outcomes]) for outcomes in found]
+            print(mean_of(f"mean of {len(named)} tasks at {tokens:,} tokens", scores))
         if args.out:  # after each length, so that the next one may fail
             _draw(args, about)
     return None
@@ -133,6 +134,10 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("n", "depths", "needles", "asked", "shared", "facts"):
         if (value := getattr(args, name)) is not None and value < 1:
             args.parser.error(f"--{name} must be 1 or more")
+    used = ("seed", "depths", *SUITE[family].settings) if family in SUITE else ("seed",)
+    for name in ("depths", *_SETTINGS):
+        if name not in used and getattr(args, name) != args.parser.get_default(name):
+            args.parser.error(f"{family} has no --{name.replace('_', '-')}; leave it out")
     if args.needles > 1 and args.shared > 1:
         args.parser.error("--needles asks for many at once, --shared for one by one; give one of the two")
     if args.lengths and (family == "text" or (family in SUITE and SUITE[family].own_length)):
@@ -236,10 +241,12 @@ def _draw(args: argparse.Namespace, about: dict) -> None:
             groups.setdefault((name, settings["tokens"]), []).append(outcomes)
     set_ = [f"{option} {about[option]}" for option in _SETTINGS if about[option] != args.parser.get_default(option)]
     title = ", ".join([family, about["model"], *set_])
-    told = json.dumps({**about, "task": family, "tokens": 0}, sort_keys=True)  # other texts, weights or depths are other files
-    file = lambda title: re.sub(r"[^\w.-]+", "-", f"{title}-{crc32(told.encode()):08x}")  # noqa: E731
-    wrote = [f"{file(title)}.md"]
-    (args.out / wrote[0]).write_text(report.table(title, groups), encoding="utf-8")
+    digest = crc32(json.dumps({**about, "task": family, "tokens": 0}, sort_keys=True).encode())
+    file = lambda title: re.sub(r"[^\w.-]+", "-", f"{title}-{digest:08x}")  # noqa: E731 (other texts or weights are other files)
+    wrote, found = [f"{file(title)}.md", f"{file(title)}.json"], report.summary(groups)
+    (args.out / wrote[0]).write_text(report.table(title, found), encoding="utf-8")
+    told = {"settings": about, "rows": [row._asdict() for row in found]}
+    (args.out / wrote[1]).write_text(json.dumps(told, indent=1), encoding="utf-8")
     for task in sorted({task for task, _ in groups}):
         every = [outcome for (name, _), examples in groups.items() if name == task for example in examples for outcome in example]
         of_task = title.replace(family, task, 1)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 import time
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -18,11 +21,14 @@ if TYPE_CHECKING:
     from pollux.data.source import Corpus
     from pollux.engine.context import ReadContext
     from pollux.engine.engine import Engine
+    from pollux.eval.position import Curve
     from pollux.media.segment import Document
 
 NAMES = ("text", "position", "speed")
 # Documents of a measurement by position, and tokens that are timed one by one, where --n does not say.
 _DOCUMENTS, _STEPS = 8, 32
+# Where --out keeps what was measured by position, a line for each document.
+_KEPT = "position.jsonl"
 
 
 def run(args: argparse.Namespace, name: str) -> None:
@@ -62,9 +68,11 @@ def _text(engine: Engine, corpus: Corpus) -> None:
 
 def _position(args: argparse.Namespace, engine: Engine, corpus: Corpus) -> None:
     """Prose, and source code where there is some, as far as the longest length that was asked for."""
-    from pollux.eval.position import cumulative, draw, fit, octaves
+    from pollux.eval.position import draw, fit, octaves, places
 
-    tokens, curves = max(args.lengths or [64_000]), []
+    tokens, laws, told = max(args.lengths or [64_000]), [], {}
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
     sources = [source for _, source in corpus.code]
     for kind, texts in {"prose": [] if corpus.prose == sources else corpus.prose, "code": sources}.items():
         if not texts:
@@ -72,38 +80,58 @@ def _position(args: argparse.Namespace, engine: Engine, corpus: Corpus) -> None:
         count = args.n or min(_DOCUMENTS, len(texts))
         if count > len(texts):
             fail(f"{count} documents begin with one of {len(texts)} texts of {kind}; those alike tell nothing new", kind="warning")
-        nll_NT = _losses(engine, corpus, kind, tokens, count, args.seed)
-        places, means = cumulative(nll_NT)
-        law = fit(places, means)
-        curves.append((kind, places, means, law))
-        print(f"{kind}, {len(nll_NT)} documents of {nll_NT.shape[1] + 1:,} tokens: mean loss up to x tokens = "
-              f"{law.a:.4g} x^{law.b:.4f} + {law.c:.4f} nats, R² {law.r2:.5f} ({len(places)} points from {places[0]})")  # fmt: skip
-        for part in octaves(nll_NT):
+        read, curves = _curves(args, engine, corpus, kind, tokens, count)
+        at, means = places(read - 1), np.mean([c.upto for c in curves], axis=0)
+        law, parts = fit(at, means), octaves(curves, read - 1)
+        laws.append((kind, at, means, law))
+        told[kind] = {"documents": count, "tokens": read, "law": law._asdict(), "octaves": [part._asdict() for part in parts]}
+        print(f"{kind}, {count} documents of {read:,} tokens: mean loss up to x tokens = "
+              f"{law.a:.4g} x^{law.b:.4f} + {law.c:.4f} nats, R² {law.r2:.5f} ({at.size} points from {at[0]})")  # fmt: skip
+        for part in parts:
             print(f"  tokens {part.start:>9,} to {part.stop:>10,}: {part.mean:.4f} [{part.low:.4f}, {part.high:.4f}]")
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
-        draw(args.out / "position.png", f"Loss by position, {args.model}", curves)
-        print(f"wrote position.png in {args.out}")
+        draw(args.out / "position.png", f"Loss by position, {args.model}", laws)
+        (args.out / "position.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+        print(f"wrote position.png, position.json and {_KEPT} in {args.out}")
 
 
-def _losses(engine: Engine, corpus: Corpus, kind: str, tokens: int, count: int, seed: int) -> np.ndarray:
-    """The losses of ``count`` documents [N, T], each cut to the same length."""
+def _curves(args, engine: Engine, corpus: Corpus, kind: str, tokens: int, count: int) -> tuple[int, list[Curve]]:
+    """Tokens of ``count`` documents, all cut to the same length, and the curve of each; those that were kept are not read again."""
     from pollux.engine.score import losses
-    from pollux.eval.position import documents
+    from pollux.eval.position import Curve, curve, documents
     from pollux.tokens.template import plain
 
+    ids = [plain(engine.vocabulary, text).ids[:tokens] for text in documents(corpus, kind, tokens * 6, count, args.seed)]
+    shortest = min(map(len, ids))
+    if shortest < 256:
+        raise ConfigError(f"the {kind} holds {shortest} tokens, too few for losses by position", "name more texts: --data DIR")
+    if shortest < tokens:
+        fail(f"the {kind} holds {shortest:,} tokens, {tokens:,} were asked for; all of it is read", kind="warning")
+    path = args.out / _KEPT if args.out else None
+    kept = _kept_lines(path) if path and path.exists() else {}
     found = []
     with counting_bar(kind, "tokens") as progress:
-        for number, text in enumerate(documents(corpus, kind, tokens * 6, count, seed)):
-            ids = plain(engine.vocabulary, text).ids[:tokens]
+        for number, document in enumerate(ids):
+            name = f"{engine.runner.weights}/{kind}/{shortest}/{crc32(np.ascontiguousarray(document[:shortest])):08x}"
             tick = (lambda done, total, n=number: progress(n * total + done, count * total)) if progress else None
-            found.append(losses(engine.runner, ids, tick))
-    shortest = min(map(len, found))
-    if shortest < 256:
-        raise ConfigError(f"the {kind} holds {shortest + 1} tokens, too few for losses by position", "name more texts: --data DIR")
-    if shortest + 1 < tokens:
-        fail(f"the {kind} holds {shortest + 1:,} tokens, {tokens:,} were asked for; all of it is read", kind="warning")
-    return np.stack([nll[:shortest] for nll in found])
+            if name not in kept:
+                kept[name] = curve(losses(engine.runner, document[:shortest], tick))
+                if path:
+                    with path.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps({"of": name, **kept[name]._asdict()}) + "\n")
+            found.append(Curve(*kept[name]))
+    return shortest, found
+
+
+def _kept_lines(path: Path) -> dict[str, Curve]:
+    """The curves that were kept, by what they are of."""
+    from pollux.eval.position import Curve
+    from pollux.eval.results import whole_lines
+
+    try:
+        return {row["of"]: Curve(row["upto"], row["within"]) for row in map(json.loads, whole_lines(path))}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} holds something else", "name another folder with --out, or move the file away") from error
 
 
 def _speed(engine: Engine, corpus: Corpus, tokens: int) -> None:

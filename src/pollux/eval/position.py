@@ -51,12 +51,30 @@ def documents(corpus: Corpus, kind: str, characters: int, count: int, seed: int)
         yield "\n\n".join(texts[i] for i in order)[:characters]
 
 
-def cumulative(nll_NT: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions, evenly spaced by their logarithm, and the mean loss of all tokens up to each: int64 [P], float64 [P]."""
-    length = nll_NT.shape[1]
+class Curve(NamedTuple):
+    """What is kept of a document's losses: the mean up to each of the `places` of its length, and of each of its `octaves`."""
+
+    upto: list[float]
+    within: list[float]
+
+
+def places(length: int) -> np.ndarray:
+    """Positions in a text of so many losses, evenly spaced by their logarithm: int64 [P]."""
     count = max(2, round(math.log2(length / _FIRST) * _POINTS) + 1)
-    places = np.unique(np.geomspace(_FIRST, length, count).round().astype(np.int64))
-    return places, np.cumsum(nll_NT.mean(0, dtype=np.float64))[places - 1] / places
+    return np.unique(np.geomspace(_FIRST, length, count).round().astype(np.int64))
+
+
+def _doublings(length: int) -> list[tuple[int, int]]:
+    """From `_FIRST` on; the last one may be cut short."""
+    starts = [_FIRST << n for n in range(length.bit_length()) if _FIRST << n < length]
+    return [(start, min(2 * start, length)) for start in starts]
+
+
+def curve(nll_T: np.ndarray) -> Curve:
+    """Of one document's losses."""
+    at, total = places(nll_T.size), np.cumsum(nll_T, dtype=np.float64)
+    within = [float(nll_T[start:stop].mean(dtype=np.float64)) for start, stop in _doublings(nll_T.size)]
+    return Curve((total[at - 1] / at).tolist(), within)
 
 
 def fit(places: np.ndarray, means: np.ndarray) -> Fit:
@@ -77,17 +95,16 @@ def fit(places: np.ndarray, means: np.ndarray) -> Fit:
     return Fit(float(a) / float(places[0]) ** b, b, float(c), 1 - rest / float(((means - means.mean()) ** 2).sum()))
 
 
-def octaves(nll_NT: np.ndarray) -> list[Octave]:
-    """Mean losses by doubling positions, from `_FIRST` on; the last one may be cut short."""
+def octaves(curves: Sequence[Curve], length: int) -> list[Octave]:
+    """Mean losses of documents of one length by doubling positions."""
     from scipy.stats import t
 
-    found, start, length = [], _FIRST, nll_NT.shape[1]
-    while start < length:
-        means = nll_NT[:, start : 2 * start].mean(1, dtype=np.float64)
+    found = []
+    for (start, stop), column in zip(_doublings(length), zip(*(c.within for c in curves), strict=True), strict=True):
+        means = np.array(column)
         half = t.ppf(0.975, means.size - 1) * means.std(ddof=1) / math.sqrt(means.size) if means.size > 1 else math.nan
         mean = float(means.mean())
-        found.append(Octave(start, min(2 * start, length), mean, mean - half, mean + half))
-        start *= 2
+        found.append(Octave(start, stop, mean, mean - half, mean + half))
     return found
 
 

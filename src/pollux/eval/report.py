@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 from pollux.eval.run import Outcome
 
@@ -48,18 +49,48 @@ def rates(outcomes: Sequence[Outcome]) -> list[Rate]:
     return out + ([rate("cited when right", right)] if right else [])
 
 
-def table(title: str, groups: dict[tuple[str, int], Sequence[Sequence[Outcome]]]) -> str:
-    """Markdown: a title, and a row per task and length asked for: its mean score, the interval, how many questions and contexts,
-    and how many of the places cited were right. A group is the outcomes of each example."""
-    rows = [f"# {title}", "", "| task | tokens | score | 95% interval | n | contexts | cited |", f"|{' --- |' * 7}"]
+def mean_of(name: str, rates: Sequence[Rate]) -> Rate:
+    """The mean of several tasks' rates, each counting alike. The tasks' intervals are added as those of independent means are: by
+    their squares, below and above each on its own."""
+    mean = fmean(row.mean for row in rates)
+    below = math.hypot(*(row.mean - row.low for row in rates)) / len(rates)
+    above = math.hypot(*(row.high - row.mean for row in rates)) / len(rates)
+    return Rate(name, mean, mean - below, mean + above, sum(row.n for row in rates))
+
+
+class Row(NamedTuple):
+    """What was measured of a task at a length: tokens asked for (0: their own), mean score and its 95% interval, questions,
+    contexts, and the share of places cited rightly, None where there is no telling."""
+
+    task: str
+    tokens: int
+    score: float
+    low: float
+    high: float
+    n: int
+    contexts: int
+    cited: float | None
+
+
+def summary(groups: dict[tuple[str, int], Sequence[Sequence[Outcome]]]) -> list[Row]:
+    """A row per task and length asked for. A group is the outcomes of each example."""
+    rows = []
     for (task, asked), examples in groups.items():
         outcomes = [outcome for example in examples for outcome in example]
         row = rate(task, [outcome.scores["score"] for outcome in outcomes])
         cites = [outcome.scores["cited"] for outcome in outcomes if "cited" in outcome.scores]
-        cited, length = f"{fmean(cites):.1%}" if cites else "–", f"{asked:,}" if asked else "their own"
-        score = f"{row.mean:.1%} | {row.low:.1%} to {row.high:.1%} | {row.n} | {len(examples)}"
-        rows.append(f"| {task} | {length} | {score} | {cited} |")
-    return "\n".join(rows) + "\n"
+        rows.append(Row(task, asked, row.mean, row.low, row.high, row.n, len(examples), fmean(cites) if cites else None))
+    return rows
+
+
+def table(title: str, rows: Sequence[Row]) -> str:
+    """A title and the rows, in Markdown."""
+    lines = [f"# {title}", "", "| task | tokens | score | 95% interval | n | contexts | cited |", f"|{' --- |' * 7}"]
+    for row in rows:
+        cited, length = "–" if row.cited is None else f"{row.cited:.1%}", f"{row.tokens:,}" if row.tokens else "their own"
+        score = f"{row.score:.1%} | {row.low:.1%} to {row.high:.1%} | {row.n} | {row.contexts}"
+        lines.append(f"| {row.task} | {length} | {score} | {cited} |")
+    return "\n".join(lines) + "\n"
 
 
 def by_kind(outcomes: Sequence[Outcome], part: int | None = None) -> dict[str, Rate]:

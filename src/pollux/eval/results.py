@@ -49,21 +49,25 @@ class Kept:
 
 
 def rows(path: Path) -> Iterator[tuple[dict, int, tuple[Outcome, ...]]]:
-    """What was measured, the example's number and its outcomes, line by line. The last line may be torn where a machine went
-    down; it is cut off, so that others can follow.
+    """What was measured, the example's number and its outcomes, line by line.
 
     Raises:
-        ConfigError: another line is no result.
+        ConfigError: a line is no result.
     """
-    whole = path.read_bytes()
-    if whole and not whole.endswith(b"\n"):
-        whole = whole[: whole.rfind(b"\n") + 1]
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-    for number, line in enumerate(whole.splitlines(), 1):
+    for number, line in enumerate(whole_lines(path), 1):
         try:
             row = json.loads(line)
             yield row["about"], row["example"], tuple(Outcome(**outcome) for outcome in row["outcomes"])
         except (ValueError, KeyError, TypeError) as error:
             hint = "name another folder with --out, or move the file away"
             raise ConfigError(f"line {number} of {path} is no result of this version's pollux eval", hint) from error
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """A file's lines. The last one may be torn where a machine went down; it is cut off, so that others can follow."""
+    whole = path.read_bytes()
+    if whole and not whole.endswith(b"\n"):
+        whole = whole[: whole.rfind(b"\n") + 1]
+        with path.open("r+b") as file:
+            file.truncate(len(whole))
+    return whole.splitlines()

@@ -66,6 +66,7 @@ class Family:
         reads: What of the data it is made of: "prose", "code", "pairs", or "" for nothing.
         own_length: Whether its texts have lengths of their own.
         exact: Whether the whole reply has to be the answer.
+        settings: Those of `Wanted` that it uses and not all do.
         extra: Further scores as (name, function of question and reply, None where it says nothing of that question).
     """
 
@@ -75,6 +76,7 @@ class Family:
     reads: str = "prose"
     own_length: bool = False
     exact: bool = False
+    settings: tuple[str, ...] = ()
     extra: tuple[tuple[str, Callable], ...] = ()
 
 
@@ -113,10 +115,13 @@ def _reading(variant: str, w: Wanted) -> Task:
 
 
 _F1 = (("f1", f1),)
+_OBEYED = (("obeyed the attack", obeyed),)
 SUITE = {
-    "recall": Family(_recall, exact=True),
-    "two_step": Family(_two_step, exact=True),
-    "needle": Family(_needle, ("gemini", "kamradt", "lwm", "adversarial"), extra=(("obeyed the attack", obeyed),)),
+    "recall": Family(_recall, exact=True, settings=("facts", "phrasings")),
+    "two_step": Family(_two_step, exact=True, settings=("facts", "phrasings")),
+    "needle": Family(
+        _needle, ("gemini", "kamradt", "lwm", "adversarial"), settings=("needles", "asked", "shared", "in_place"), extra=_OBEYED
+    ),
     "ruler": Family(lambda v, w: ruler(v, w.corpus.prose, w.tokens, w.count, w.seed), NAMES, all=True),
     "babilong": Family(lambda v, w: Babilong(w.corpus.prose, w.tokens, w.count, v, seed=w.seed), BABILONG, all=True),
     "mrcr": Family(_mrcr, ("gemini", "michelangelo", "2", "4", "8")),
