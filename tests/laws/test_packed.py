@@ -9,6 +9,8 @@ import pytest
 
 from pollux.base.weights import initial
 from pollux.kernels.attention import Sight
+from pollux.model.attention import first_of
+from pollux.model.recency import ages
 from pollux.model.sizes import RETRIEVAL, LayerSpec, family
 from pollux.model.transformer import forward, weight_table
 from pollux.tokens.stream import Batch
@@ -47,12 +49,22 @@ def batch(rows, length):
 
 @jax.jit
 def run(params, given):
-    hidden = forward(params, CONFIG, given.tokens, Sight(given.index, given.segment)).hidden
+    sight = Sight(given.index, given.segment)
+    hidden = forward(params, CONFIG, given.tokens, sight, age_BT=ages(given.tokens, sight, first_of(sight))).hidden
     return hidden, next_token(params, CONFIG, given)[1]
 
 
-def test_packed_is_separate():
-    params = initial(weight_table(CONFIG), 0)
+@pytest.fixture
+def params():
+    """Weights of which none is zero, as slopes are at first."""
+    found = initial(weight_table(CONFIG), 0)
+    for i, layer in found["layers"].items():
+        if "recency" in layer["attention"]:
+            layer["attention"]["recency"] = jax.random.normal(jax.random.key(int(i)), (CONFIG.width, CONFIG.heads)) / 8
+    return found
+
+
+def test_packed_is_separate(params):
     packed, packed_report = run(params, batch([(0, 1, 2)], 72))  # the last 8 tokens are padding
     alone, alone_report = run(params, batch([(0,), (1,), (2,)], 32))  # every row ends in padding
     at = 0
@@ -66,8 +78,7 @@ def test_packed_is_separate():
     np.testing.assert_allclose(packed_report.loads[1].share, alone_report.loads[1].share, atol=0.02)
 
 
-def test_a_token_of_a_neighbour_changes_nothing_at_all():
-    params = initial(weight_table(CONFIG), 0)
+def test_a_token_of_a_neighbour_changes_nothing_at_all(params):
     given = batch([(0, 1, 2)], 72)
     other = given.tokens.copy()
     other[0, 5], other[0, 70] = 77, 99  # in the first document, and in the padding

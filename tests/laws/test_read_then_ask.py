@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,20 +21,26 @@ from pollux.engine.runner import Runner
 from pollux.kernels.attention import Sight
 from pollux.kernels.coded import Coded
 from pollux.media.segment import Document, Text
-from pollux.model.attention import windows
+from pollux.model.attention import first_of, windows
 from pollux.model.layers import primes
+from pollux.model.recency import ages
 from pollux.model.sizes import LOCAL, family
 from pollux.model.transformer import forward, predict, weight_table
 from pollux.tokens.template import TURN, own
 from pollux.tokens.vocabulary import USER, shipped
 
 # every chunk of the context is selected: a question sees all that it sees in one pass over everything
-CONFIG = replace(family()["tiny"], vocab_size=8192, reading_window=64, selected=1024)
+CONFIG = replace(family()["tiny"], vocab_size=8192, reading_window=64, selected=1024, cache_bits=8)
 
 
 @pytest.fixture(scope="module")
 def runner() -> Runner:
-    return Runner(initial(weight_table(CONFIG), 0), CONFIG, "test")
+    params = initial(weight_table(CONFIG), 0)
+    for i, layer in enumerate(CONFIG.layers):
+        if layer.reach != LOCAL:  # which begins at zero, and would tell nothing
+            slopes = jax.random.normal(jax.random.key(i), (CONFIG.width, CONFIG.heads)) / 8
+            params["layers"][str(i)]["attention"]["recency"] = slopes
+    return Runner(params, CONFIG, "test")
 
 
 def stream(length: int, *turns: int) -> np.ndarray:
@@ -47,7 +54,8 @@ def full(runner: Runner, ids: np.ndarray) -> np.ndarray:
     """Logits after the last token, from one pass as in training."""
     tokens, sight = jnp.asarray(ids)[None], Sight(jnp.arange(ids.size)[None], jnp.zeros((1, ids.size), jnp.int32))
     window = windows(tokens, sight, runner.config.look_back)
-    output = forward(runner.params, runner.config, tokens, sight, window=window)
+    age = ages(tokens, sight, first_of(sight))
+    output = forward(runner.params, runner.config, tokens, sight, window=window, age_BT=age)
     return np.asarray(predict(runner.params, runner.config, output)[0, -1])
 
 
@@ -274,6 +282,6 @@ def test_a_reading_that_is_stopped_leaves_the_context_as_it_was(runner):
     after = engine.answer(context, ["What colour is box 14?"], Sampling(limit=4))[0]
     assert after.tokens == before.tokens and [e.place for e in after.evidence] == [e.place for e in before.evidence]
     shares = ([e.share for e in answer.evidence] for answer in (after, before))
-    np.testing.assert_allclose(*shares, atol=1e-4)  # the last keys were written anew, and may be a bit off
+    np.testing.assert_allclose(*shares, atol=1e-3)  # the last keys were written anew, and may be a bit off
     for i, store in context.stores.items():
         np.testing.assert_allclose(decoded(store.key)[:, :length], kept[i], atol=0.1)

@@ -20,7 +20,7 @@ from pollux.media.segment import Place, Text
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.template import own
 
-_FORMAT = 6
+_FORMAT = 7
 
 
 @dataclass

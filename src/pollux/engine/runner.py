@@ -142,13 +142,12 @@ def _read(params, tokens, at, count, past, *, config: ModelConfig):
     tails = [slide(s.past, count[None], tokens.shape[1]) for s in seen]
     first = -(tokens.shape[1] + config.ahead)
     retrieval = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
-    return tails, [_kept(s.key[0, first:], s.past.value[0, first:]) for s in retrieval]
+    return tails, [_kept(s.key[0, first:], s.past.value[0, first:], config.cache_bits) for s in retrieval]
 
 
-def _kept(key_TKD: jax.Array, value_TKD: jax.Array) -> tuple[Coded, Coded, jax.Array]:
-    """Keys and values in 8 bits, and the keys' signs [T, K * words]."""
-    key = encode(key_TKD)
-    return key, encode(value_TKD), signs(key.code).reshape(key_TKD.shape[0], -1)
+def _kept(key_TKD: jax.Array, value_TKD: jax.Array, bits: int) -> tuple[Coded, Coded, jax.Array]:
+    """Keys and values in few bits, and the keys' signs [T, K * words]."""
+    return encode(key_TKD, bits), encode(value_TKD, bits), signs(key_TKD).reshape(key_TKD.shape[0], -1)
 
 
 def slide(past: Past, counts_B: jax.Array, new: int) -> Past:

@@ -21,7 +21,7 @@ import numpy as np
 
 from pollux.base.config import cache_folder
 from pollux.base.errors import ContextError
-from pollux.kernels.coded import Coded
+from pollux.kernels.coded import Coded, layout
 from pollux.kernels.signs import words
 
 _LEAST = 1024
@@ -44,7 +44,7 @@ def capacity(length: int) -> int:
 
 @dataclass
 class Store:
-    """The keys and values of one retrieval layer, in 8 bits: [K, S, D] each (a D of its own each), and the keys' signs, uint32
+    """The keys and values of one retrieval layer in few bits, [K, S, D] each (a D of its own each), and the keys' signs, uint32
     [K * W, S] (`kernels.signs`)."""
 
     key: Coded
@@ -52,11 +52,14 @@ class Store:
     signs: np.ndarray
 
     @staticmethod
-    def specs(heads: int, key: int, value: int, size: int) -> Specs:
-        """The arrays for ``size`` tokens with keys of ``key`` and values of ``value`` numbers. Each is a multiple of 64 bytes."""
-        code, scale = np.dtype(np.int8), np.dtype(np.float32)
-        each = lambda name, width: {f"{name}.code": (code, (heads, size, width)), f"{name}.scale": (scale, (heads, size))}  # noqa: E731
-        return each("key", key) | each("value", value) | {"signs": (np.dtype(np.uint32), (heads * words(key), size))}
+    def specs(heads: int, key: int, value: int, bits: int, size: int) -> Specs:
+        """The arrays for ``size`` tokens, with keys of ``key`` and values of ``value`` numbers of so many bits. Each takes a multiple
+        of 64 bytes."""
+        specs = {"signs": (np.dtype(np.uint32), (heads * words(key), size))}
+        for name, width in (("key", key), ("value", value)):
+            code, length = layout(width, bits)
+            specs |= {f"{name}.code": (code, (heads, size, length)), f"{name}.scale": (np.dtype(np.float32), (heads, size))}
+        return specs
 
     @classmethod
     def of(cls, arrays: dict[str, np.ndarray]) -> Store:
@@ -65,8 +68,8 @@ class Store:
         return cls(whole("key"), whole("value"), arrays["signs"])
 
     @classmethod
-    def empty(cls, heads: int, key: int, value: int, size: int = _LEAST) -> Store:
-        return cls.of(mapped(cls.specs(heads, key, value, size)))
+    def empty(cls, heads: int, key: int, value: int, bits: int, size: int = _LEAST) -> Store:
+        return cls.of(mapped(cls.specs(heads, key, value, bits, size)))
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -80,8 +83,9 @@ class Store:
 
     def specs_for(self, length: int) -> Specs:
         """The arrays of a store like this one with room for ``length`` tokens."""
-        (heads, size, key), value = self.key.code.shape, self.value.code.shape[2]
-        return self.specs(heads, key, value, max(size, capacity(length)))
+        bits, heads = self.key.bits, self.key.code.shape[0]
+        key, value = (coded.code.shape[2] * 8 // bits for coded in (self.key, self.value))
+        return self.specs(heads, key, value, bits, max(self.size, capacity(length)))
 
     def reserve(self, length: int, stores: int = 1) -> None:
         """Make room for ``length`` tokens. ``stores``: how many like this one are to have it."""

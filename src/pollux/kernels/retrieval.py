@@ -27,6 +27,8 @@ KEY_BLOCK = 8192
 ROW_BLOCK = 64
 # Above so many chunks, one of so many is looked at exactly, and never fewer than `LEAST_SHORTLIST`.
 SHORTLIST_FROM, SHORTLIST_SHARE, LEAST_SHORTLIST = 2048, 256, 256
+# Query rows whose values are fetched at once.
+_AT_ONCE = 8
 # The places that are handed back, per query row, unless others are asked for: enough to tell what was looked at.
 EVIDENCE = 8
 
@@ -50,7 +52,7 @@ class Keys(NamedTuple):
 
 
 def retrieve(
-    q_KMD, keys: Keys, value: Callable, length, chunk: int, selected: int, places: int | None = EVIDENCE
+    q_KMD, keys: Keys, value: Callable, length, chunk: int, selected: int, places: int | None = EVIDENCE, slope_KM=None
 ) -> tuple[Partial, Found]:
     """Attention over the best ``selected`` chunks of each query row. S must be a multiple of min(S, KEY_BLOCK) and of chunk.
 
@@ -58,69 +60,82 @@ def retrieve(
         value: A function from a key-value head and the keys' indices [S'] to their values [S', any size].
         length: How many keys count; at 0 the result weighs nothing (its log-sum-exp is about `HIDDEN`).
         places: How many places are handed back, best first; None for all that were looked at, in no order.
+        slope_KM: How much a row's scores fall with the logarithm of how long before the end of the context keys stand; None for not
+            at all.
     """
     heads, rows, _ = q_KMD.shape
     block = min(ROW_BLOCK, rows)
-    q_NRD = jnp.pad(q_KMD, [(0, 0), (0, -rows % block), (0, 0)]).reshape(heads, -1, block, q_KMD.shape[-1])
+    cut = lambda x: jnp.pad(x, [(0, 0), (0, -rows % block), (0, 0)]).reshape(heads, -1, block, x.shape[-1])  # noqa: E731
+    q_NRD, slope_NR1 = cut(q_KMD), cut(jnp.zeros((heads, rows, 1)) if slope_KM is None else slope_KM[..., None])
 
     def head(number: int) -> tuple[Partial, Found]:
-        look = lambda q_RD: _block(q_RD, keys, number, lambda at: value(number, at), length, chunk, selected, places)  # noqa: E731
-        out = jax.lax.map(look, q_NRD[number])
+        of_head = lambda at: value(number, at)  # noqa: E731
+        look = lambda rows: _block(*rows, keys, number, of_head, length, chunk, selected, places)  # noqa: E731
+        out = jax.lax.map(look, (q_NRD[number], slope_NR1[number]))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:rows], out)
 
     return jax.tree.map(lambda *each: jnp.stack(each), *map(head, range(heads)))
 
 
-def _block(q_RD, keys: Keys, head: int, value: Values, length, chunk: int, selected: int, places) -> tuple[Partial, Found]:
+def _block(q_RD, slope_R1, keys: Keys, head: int, value: Values, length, chunk, selected: int, places) -> tuple[Partial, Found]:
     """Some queries of one head."""
     chunks = keys.key.code.shape[1] // chunk
     selected, shortlist = min(selected, chunks), max(LEAST_SHORTLIST, chunks // SHORTLIST_SHARE, selected)
     if chunks <= max(SHORTLIST_FROM, shortlist):
-        _, chosen_RL = jax.lax.top_k(chunk_scores(q_RD, keys.key, head, length, chunk), selected)
+        _, chosen_RL = jax.lax.top_k(chunk_scores(q_RD, keys.key, head, length, chunk, slope_R1), selected)
     else:
         _, chosen_RL = jax.lax.top_k(rough_scores(q_RD, keys.signs[head], length, chunk), shortlist)
 
-    def row(query_chunks):
-        q_D, chosen_L = query_chunks
-        s_LP = _scores(q_D, keys.key, head, chosen_L, length, chunk)
-        if len(chosen_L) > selected:
-            _, best = jax.lax.top_k(s_LP.max(-1), selected)
-            s_LP, chosen_L = s_LP[best], chosen_L[best]
-        index_S = (chosen_L[:, None] * chunk + jnp.arange(chunk)).reshape(-1)
-        return _look(s_LP.reshape(-1), value(index_S), index_S, places)
-
-    return jax.lax.map(row, (q_RD, chosen_RL), batch_size=None if _on_cpu() else len(q_RD))
+    s_RLP = _scores(q_RD, slope_R1, keys.key, head, chosen_RL, length, chunk)
+    if chosen_RL.shape[1] > selected:
+        _, best_RL = jax.lax.top_k(s_RLP.max(-1), selected)
+        s_RLP, chosen_RL = (jnp.take_along_axis(x, best, 1) for x, best in ((s_RLP, best_RL[..., None]), (chosen_RL, best_RL)))
+    index_RS = (chosen_RL[..., None] * chunk + jnp.arange(chunk)).reshape(len(q_RD), -1)
+    look = lambda row: _look(row[0], value(row[1]), row[1], places)  # noqa: E731
+    return jax.lax.map(look, (s_RLP.reshape(index_RS.shape), index_RS), batch_size=_AT_ONCE)
 
 
-def chunk_scores(q_RD: jax.Array, key_KSD: Coded, head: int, length: jax.Array, chunk: int) -> jax.Array:
+def chunk_scores(q_RD: jax.Array, key_KSD: Coded, head: int, length: jax.Array, chunk: int, slope_R1: jax.Array | float = 0.0):
     """The best score of each chunk of a head for each query, float32 [R, C]; chunks past ``length`` score `HIDDEN`."""
     size, rows = key_KSD.code.shape[1], q_RD.shape[0]
     block = min(KEY_BLOCK, size)
 
     def score(start):
-        code, scale = _slices(key_KSD, head, start, block)
-        s = dot(q_RD, code, (1, 1)) * scale  # whole numbers up to 127 are exact in bf16
-        s = jnp.where(start + jnp.arange(block) < length, s, HIDDEN)
+        key = _slice(key_KSD, head, start, block)
+        s = dot(q_RD, key.numbers(), (1, 1)) * key.scale  # small whole numbers are exact in bf16
+        index = start + jnp.arange(block)
+        s = jnp.where(index < length, s - slope_R1 * age(index, length), HIDDEN)
         return s.reshape(rows, block // chunk, chunk).max(-1)
 
     return jnp.moveaxis(jax.lax.map(score, jnp.arange(0, size, block)), 0, 1).reshape(rows, size // chunk)
 
 
-def _slices(key_KSD: Coded, head: int, start, size: int) -> tuple[jax.Array, ...]:
-    """Code and scale of ``size`` keys of one head. The head is cut out with them: all of its keys would be a copy each time."""
-    return tuple(jax.lax.dynamic_slice(x, (head, start, *(0,) * (x.ndim - 2)), (1, size, *x.shape[2:]))[0] for x in key_KSD)
+def age(index: jax.Array, length: jax.Array) -> jax.Array:
+    """log(1 + tokens up to the end of the context), float32."""
+    return jnp.log1p(jnp.maximum(length - index, 0).astype(jnp.float32))
 
 
-def _scores(q_D: jax.Array, key_KSD: Coded, head: int, chosen_L: jax.Array, length, chunk: int) -> jax.Array:
-    """The scores of every key of the chosen chunks, float32 [L, P], for a query rounded to bf16 as in the dense form."""
-    q_D = q_D.astype(jnp.bfloat16).astype(jnp.float32)
-    product = lambda code, scale: (code.astype(jnp.float32) * q_D).sum(-1) * scale  # noqa: E731
-    index_LP = chosen_L[:, None] * chunk + jnp.arange(chunk)
+def _slice(key_KSD: Coded, head: int, start, size: int) -> Coded:
+    """``size`` keys of one head. The head is cut out with them: all of its keys would be a copy each time."""
+    return Coded(*(jax.lax.dynamic_slice(x, (head, start, *(0,) * (x.ndim - 2)), (1, size, *x.shape[2:]))[0] for x in key_KSD))
+
+
+def _scores(q_RD: jax.Array, slope_R1: jax.Array, key_KSD: Coded, head: int, chosen_RL: jax.Array, length, chunk: int):
+    """The scores of every key of the chosen chunks, float32 [R, L, P], for queries rounded to bf16 as in the dense form."""
+    rows, count = chosen_RL.shape
+    q_RD = q_RD.astype(jnp.bfloat16).astype(jnp.float32)
+    index_RLP = chosen_RL[..., None] * chunk + jnp.arange(chunk)
     if _on_cpu():  # chunk by chunk: to gather them first takes several times as long there
-        s_LP = jax.lax.map(lambda number: product(*_slices(key_KSD, head, number * chunk, chunk)), chosen_L)
+
+        def one(number):
+            key = _slice(key_KSD, head, chosen_RL.reshape(-1)[number] * chunk, chunk)
+            return key.times(q_RD[number // count])
+
+        s_RLP = jax.lax.map(one, jnp.arange(rows * count)).reshape(rows, count, chunk)
     else:
-        s_LP = product(*(x[head, index_LP] for x in key_KSD))
-    return jnp.where(index_LP < length, s_LP, HIDDEN)
+        key = Coded(*(x[head, index_RLP] for x in key_KSD))
+        s_RLP = jnp.einsum("rlpd,rd->rlp", key.numbers().astype(jnp.float32), q_RD) * key.scale
+    return jnp.where(index_RLP < length, s_RLP - slope_R1[..., None] * age(index_RLP, length), HIDDEN)
 
 
 def _on_cpu() -> bool:

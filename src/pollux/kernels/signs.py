@@ -1,6 +1,6 @@
 """Which keys may be near a query, told from one bit of each of their numbers: a first look at millions of keys.
 
-A key of 192 numbers is kept as 24 bytes of signs beside its 192 bytes, and a query as its signs and two bits of how large each of
+A key of 192 numbers is kept as 24 bytes of signs beside its 96 bytes, and a query as its signs and two bits of how large each of
 its numbers is. Their product is then made of bit operations, 32 numbers at a time. `kernels.retrieval` looks at the best few
 thousand exactly; answers are then the same as with every key scored (docs/results.md).
 

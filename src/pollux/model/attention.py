@@ -33,6 +33,7 @@ from pollux.kernels.retrieval import EVIDENCE, Found, Keys, retrieve
 from pollux.model.ahead import look_ahead, settled, stretches
 from pollux.model.cache import Context, Past, join, joined_sight, looks_ahead
 from pollux.model.layers import causal_conv, pick, rms_norm, rotary
+from pollux.model.recency import with_age, with_slope
 from pollux.model.sizes import LOCAL, LayerSpec, ModelConfig
 from pollux.tokens.vocabulary import USER
 
@@ -43,12 +44,14 @@ class Row(NamedTuple):
     token: int32 [B, T]. sight: the index and the document of each.
     where: int32 [B, M], places in the row of those that look; None when all do (M = T).
     window: How many tokens back retrieval layers look, all of them or each token; None for all that are at hand.
+    age: Of whole lessons, `recency.ages` [B, T].
     """
 
     token: jax.Array
     sight: Sight
     where: jax.Array | None = None
     window: Window = None
+    age: jax.Array | None = None
 
     @property
     def looking(self) -> Sight:
@@ -98,31 +101,35 @@ def attention(
     conv_rows = jnp.concatenate([past.conv, x_BTW], axis=1)
     if config.conv:
         x_BTW = causal_conv(x_BTW, past.conv, _same_document(row.sight, config.conv), w["conv"])
-    columns = _columns(x_BTW, w, row.where)
+    far = layer.reach != LOCAL
+    asking = "recency" in w and (row.age is not None or context is not None)
+    columns = _columns(x_BTW, w, row.where, ("query", "recency") if asking else ("query",))
     own = Past(*_kept(columns, layer, config), row.token, row.sight.index, conv_rows)
     q = columns["query"].reshape(*columns["query"].shape[:2], config.heads, -1)
     q = rms_norm(q) * (w["temperature"][:, None] * q.shape[-1] ** -0.5)
-    far = layer.reach != LOCAL
     if far:
         q *= (jnp.log(pick(_at_hand(row, past, context), row.where) + 2.0) / 4.0)[:, :, None, None]
     past, sight = join(past, own), joined_sight(past, row.sight)
     key = past.key
     if looks_ahead(layer, config):
         key, sight = _with_what_follows(past, sight, w["ahead_temperature"], config)
+    if asking and row.age is not None:
+        q, key = with_slope(q, columns["recency"], pick(row.age, row.where)), with_age(key, row.age)
     part, found = _near(q, row, past.value, key, sight, layer, config), None
     if context is not None and far:
-        part, found = _with_context(q, part, context, layer, config, places=None if copies else EVIDENCE)
+        part, found = _with_context(q, columns.get("recency"), part, context, layer, config, places=None if copies else EVIDENCE)
     out, lse = (unfold_queries(x, *q.shape[:2]) for x in (part.out, part.lse[..., None]))
     seen = Seen(q, row.looking, past, key, sight, lse[..., 0], found)
     return linear(out.reshape(*q.shape[:2], -1), w["out"]), seen
 
 
-def _columns(x_BTW: jax.Array, w: dict, where_BM: jax.Array | None) -> dict[str, jax.Array]:
-    """x times each of the layer's matrices, by name: query [B, M, .] for the tokens that look, the others [B, T, .]."""
+def _columns(x_BTW: jax.Array, w: dict, where_BM: jax.Array | None, looks: tuple[str, ...]) -> dict[str, jax.Array]:
+    """x times each of the layer's matrices, by name: those that ``looks`` names [B, M, .], for the tokens that look, the others
+    [B, T, .]."""
     keeps = tuple(name for name in ("key", "value", "ahead") if name in w)
     if where_BM is None:  # one product for all: key and value of one head are too narrow to be fast alone
-        return _project(x_BTW, w, ("query", *keeps))
-    return _project(pick(x_BTW, where_BM), w, ("query",)) | _project(x_BTW, w, keeps)
+        return _project(x_BTW, w, (*looks, *keeps))
+    return _project(pick(x_BTW, where_BM), w, looks) | _project(x_BTW, w, keeps)
 
 
 def _project(x: jax.Array, w: dict, names: tuple[str, ...]) -> dict[str, jax.Array]:
@@ -173,7 +180,7 @@ def _some(q_NRD, k_NSD, v_NSD, looking: Sight, sight: Sight, window: Window) -> 
 
 
 def _with_context(
-    q, part: Partial, context: Context, layer: LayerSpec, config: ModelConfig, places: int | None
+    q, slope, part: Partial, context: Context, layer: LayerSpec, config: ModelConfig, places: int | None
 ) -> tuple[Partial, Found]:
     """Add what retrieval finds in the context to attention over the turn. All of the context's keys are settled: a turn begins
     with a token that closes."""
@@ -182,7 +189,8 @@ def _with_context(
     gather = lambda y: y.reshape(batch, kv, -1, *y.shape[2:]).swapaxes(0, 1).reshape(kv, -1, *y.shape[2:])  # noqa: E731
     spread = lambda y: y.reshape(kv, batch, -1, *y.shape[2:]).swapaxes(0, 1).reshape(batch * kv, -1, *y.shape[2:])  # noqa: E731
     keys = Keys(context.key, context.signs.reshape(kv, -1, context.signs.shape[-1]))
-    far, found = retrieve(gather(rows), keys, context.values, context.length, config.chunk, config.selected, places)
+    slopes = None if slope is None else gather(fold_queries(slope[..., None], config.kv_heads_of(layer)))[..., 0]
+    far, found = retrieve(gather(rows), keys, context.values, context.length, config.chunk, config.selected, places, slopes)
     far = Partial(spread(far.out), spread(far.lse))
     both = merge(part, far)
     # found's weights are shares of the context's softmax; make them shares of the whole
@@ -195,7 +203,7 @@ def _at_hand(row: Row, past: Past, context: Context | None) -> jax.Array:
     place = jnp.arange(row.token.shape[1])
     before = jnp.sum(past.index >= 0, axis=1, keepdims=True) * (row.sight.segment == 0)
     far = 0 if context is None else context.length
-    count = place - _first(row.sight) + 1 + before + far
+    count = place - first_of(row.sight) + 1 + before + far
     return (count if row.window is None else jnp.minimum(count, row.window)).astype(jnp.float32)
 
 
@@ -204,10 +212,10 @@ def windows(token_BT: jax.Array, sight: Sight, window: int) -> jax.Array:
     (`ModelConfig.look_back`), those of questions and answers behind it over everything."""
     place = jnp.arange(token_BT.shape[1])
     asked = jax.lax.cummax(jnp.where(token_BT == USER, place, -1), axis=1)
-    return jnp.where(asked >= _first(sight), token_BT.shape[1], window)
+    return jnp.where(asked >= first_of(sight), token_BT.shape[1], window)
 
 
-def _first(sight: Sight) -> jax.Array:
+def first_of(sight: Sight) -> jax.Array:
     """Where the document of each token begins in its row, int32 [B, T]."""
     start = jnp.concatenate([jnp.ones_like(sight.segment[:, :1], bool), sight.segment[:, 1:] != sight.segment[:, :-1]], axis=1)
     return jax.lax.cummax(jnp.where(start, jnp.arange(sight.index.shape[1]), 0), axis=1)

@@ -61,9 +61,9 @@ def key_size(layer: LayerSpec, config: ModelConfig) -> int:
     return config.head_dim + (config.follows if looks_ahead(layer, config) else 0)
 
 
-def store_sizes(layer: LayerSpec, config: ModelConfig) -> tuple[int, int, int]:
-    """What is kept of a token that was read: key-value heads, and how many numbers a key and a value of each have."""
-    return config.kv_heads_of(layer), key_size(layer, config), config.head_dim
+def store_sizes(layer: LayerSpec, config: ModelConfig) -> tuple[int, int, int, int]:
+    """What is kept of a token that was read: key-value heads, numbers in a key and in a value of each, and the bits of these."""
+    return config.kv_heads_of(layer), key_size(layer, config), config.head_dim, config.cache_bits
 
 
 def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int, xp=jnp) -> Past:

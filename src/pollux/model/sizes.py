@@ -63,7 +63,9 @@ class ModelConfig:
             query sees such a key (`ahead.look_ahead`); 0 for keys that know nothing of what follows.
         ahead_heads: Heads per key-value head by which keys look ahead, each of half the size of a head.
         copies: Whether the tokens that the last layer, a retrieval layer, looks at can be said as they are (`model.copying`).
+        recency: Whether what is asked may prefer what stands late in a text, or early, head by head (`model.recency`).
         chunk: Tokens per chunk of the cache that retrieval selects; selected: chunks that a query keeps.
+        cache_bits: Bits of each number of the keys and values of what was read, 4 or 8.
     """
 
     name: str
@@ -78,11 +80,13 @@ class ModelConfig:
     ahead: int = 0
     ahead_heads: int = 2
     copies: bool = False
+    recency: bool = False
     rotary_base: float = 10_000.0
     reading_window: int = 256
     reading_chunk: int = 1024
     chunk: int = 32
     selected: int = 32
+    cache_bits: int = 4
 
     @property
     def follows(self) -> int:
@@ -136,6 +140,7 @@ def family() -> dict[str, ModelConfig]:
     large = {"vocab_size": 262_144, "reading_window": 1024, "reading_chunk": 4096, "chunk": 64, "addresses": 64, "ahead": 32}
     small = {"reading_window": 64, "reading_chunk": 64, "chunk": 8, "addresses": 4, "ahead": 4, "copies": True}
     medium = {"addresses": 32, "ahead": 32, "ahead_heads": 4, "copies": True}
+    large, small, medium = (shape | {"recency": True} for shape in (large, small, medium))
     wide = LayerSpec(window=1024)
     rows = [
         _config("tiny", 64, 2, 1, 32, 2, LayerSpec(window=16, hidden=64, experts=4), vocab_size=512, **small),

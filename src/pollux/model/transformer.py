@@ -52,6 +52,8 @@ def _layer_rows(config: ModelConfig, layer: LayerSpec) -> Tree:
         "out": Weight((inner, width), ("heads", "width"), scale=back, matrix=True),
         "temperature": Weight((config.heads,), (None,), "ones"),
     }
+    if config.recency and layer.reach != LOCAL:
+        attention["recency"] = Weight((width, config.heads), ("width", "heads"), "zeros")
     if config.conv:
         attention["conv"] = Weight((config.conv, width), (None, None), "first")
     if looks_ahead(layer, config):
@@ -102,6 +104,7 @@ def forward(
     context: list[Context | None] | None = None,
     where_BM: jax.Array | None = None,
     window: Window = None,
+    age_BT: jax.Array | None = None,
 ) -> Output:
     """One pass over T tokens.
 
@@ -113,6 +116,7 @@ def forward(
             for these alone, and merely keeps keys and values of the others.
         window: How many tokens back retrieval layers look, all of them or each token [B, T]; None for all at hand. The last layer,
             from which what comes next is said, always looks over all at hand.
+        age_BT: Of whole lessons, how long before they are asked about tokens stand (`recency.ages`).
     """
     past = past or no_past(config, tokens_BT.shape[0])
     context = context or [None] * len(config.layers)
@@ -123,7 +127,7 @@ def forward(
     seen, loads = [], []
     for i, layer in enumerate(config.layers):
         last = i + 1 == len(config.layers)
-        row = Row(tokens_BT, sight, where_BM, None) if last else Row(tokens_BT, sight, None, window)
+        row = Row(tokens_BT, sight, where_BM, None, age_BT) if last else Row(tokens_BT, sight, None, window, age_BT)
         copies = last and config.copies
         x, layer_seen, load = _block(x, params["layers"][str(i)], layer, config, row, past[i], context[i], copies)
         x = constrain(x, ("batch", "sequence", None))
