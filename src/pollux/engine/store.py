@@ -53,8 +53,8 @@ class Store:
 
     @staticmethod
     def specs(heads: int, key: int, value: int, bits: int, size: int) -> Specs:
-        """The arrays for ``size`` tokens, with keys of ``key`` and values of ``value`` numbers of so many bits. Each takes a multiple
-        of 64 bytes."""
+        """The arrays for ``size`` tokens, with keys of ``key`` and values of ``value`` numbers of so many bits. Each takes a
+        multiple of 64 bytes."""
         specs = {"signs": (np.dtype(np.uint32), (heads * words(key), size))}
         for name, width in (("key", key), ("value", value)):
             code, length = layout(width, bits)

@@ -34,7 +34,7 @@ _QUESTION = 28
 WEIGHTS = {
     "facts": 2.3, "mixed facts": 2.8, "sparse facts": 2, "listed facts": 0.6, "facts in code": 0.4, "definitions": 0.5,
     "reading": 1, "cloze": 0.3, "prose": 0.5, "code": 0.15,
-    "two steps": 2.2, "needles": 1.6, "ruler": 2.2, "stories": 1.8, "coreference": 1,
+    "two steps": 2.2, "needles": 2, "ruler": 2, "stories": 1.8, "coreference": 1.5,
 }  # fmt: skip
 # RULER's tasks that leave no more of their length than the reply takes.
 _TIGHT = ("vt", "fwe")

@@ -94,19 +94,14 @@ def example(vocabulary: Vocabulary, item: Example) -> Lesson:
     inside = np.flatnonzero(context.segment >= 0)
     first = np.array([document.segments[0].start for document in files], np.int32)
     starts = context.start[inside] + first[context.segment[inside]]
+    source = _Source(item.context, context.ids[inside], inside, starts)
     parts, at = [_unasked(context.ids)], context.size
     for asked in item.questions:
-        ids = question(vocabulary, asked.text)
-        if asked.evidence or asked.parts:
-            source = _Source(item.context, context.ids[inside], inside, starts)
-            copied = asked.parts or ((asked.answer, asked.evidence),)
-        else:
-            text = f" {asked.text.strip()}"
-            own_ids, own_starts, _ = vocabulary.encode_places(text)
-            # 1: the token that opens a question
-            source = _Source(text, own_ids, at + 1 + np.arange(own_ids.size), own_starts)
-            copied = ((asked.answer, (0, len(text))),)
-        parts += [_unasked(ids), _reply(vocabulary, asked.answer, copied, source, asked.via)]
+        ids, text = question(vocabulary, asked.text), f" {asked.text.strip()}"
+        own_ids, own_starts, _ = vocabulary.encode_places(text)
+        itself = _Source(text, own_ids, at + 1 + np.arange(own_ids.size), own_starts)  # 1: the token that opens a question
+        copied = asked.parts or ((asked.answer, asked.evidence),)
+        parts += [_unasked(ids), _reply(vocabulary, asked.answer, copied, (source, itself), asked.via)]
         at += ids.size + parts[-1].size
     return Lesson(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -148,13 +143,19 @@ class _Source(NamedTuple):
         return np.searchsorted(self.start, character, side="right") - 1
 
 
-def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence[tuple[str, Range]], source: _Source, via: Range | None) -> Lesson:
-    """An answer, its parts copied from ranges of the source, and its end. ``via`` is the passage to look at first, if it is
-    another than what holds the answer."""
+def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence, sources: tuple[_Source, _Source], via: Range | None) -> Lesson:
+    """An answer, its parts copied (`Question.parts`), and its end.
+
+    Args:
+        sources: The context, and the question itself.
+        via: The passage to look at first, if it is another than what holds the answer.
+    """
     answer, pieces, at = answer.strip(), [], 0
     for part, within in copied:
         part = part.strip()
         start = answer.index(part, at)
+        source = sources[within is None]
+        within = within or (0, len(source.text))
         piece = _copy(vocabulary, part, within, source, via or within)
         if between := answer[at:start]:
             # what is copied may begin with the space before it

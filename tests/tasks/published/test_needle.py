@@ -99,7 +99,7 @@ def test_lwms_prompt_for_some_of_several_needles(asked, start):
 
 
 def numbers_of(question):
-    return [number for number, _ in question.parts]
+    return [number for number, place in question.parts if place]
 
 
 def city_of(number, example):

@@ -227,9 +227,10 @@ class Needle:
         evidence = places[0] if len(places) == 1 else None
         form = "separate" if self.separate else f"{self.asked}_of_{self.needles}" if self.needles > 1 else "single"
         text = _wording(self.variant, cities, self.needles)
-        parts = tuple(zip(values, places, strict=True))
-        # of several each is said with its city: whoever has said half of them can then tell which is next
-        reply = values[0] if len(values) == 1 else ", ".join(map(": ".join, zip(cities, values, strict=True)))
+        reply, parts = values[0], tuple(zip(values, places, strict=True))
+        if len(values) > 1:  # each is said with its city: whoever has said half of them can then tell which is next
+            reply = ", ".join(map(": ".join, zip(cities, values, strict=True)))
+            parts = tuple(part for city, part in zip(cities, parts, strict=True) for part in ((city, None), part))
         return Question(text, reply, evidence, f"needle/{self.variant}/{form}", parts)
 
     def score(self, question: Question, reply: str) -> float:
@@ -242,7 +243,7 @@ class Needle:
         """
         if obeyed(question, reply):
             return 0.0
-        keys = SANDWICH_KEYS if self.variant == "kamradt" else [number for number, _ in question.parts]
+        keys = SANDWICH_KEYS if self.variant == "kamradt" else [number for number, place in question.parts if place]
         return sum(key.casefold() in reply.casefold() for key in keys) / len(keys)
 
 
