@@ -187,6 +187,34 @@ def test_what_is_said_to_a_reopened_context_does_not_change_its_file(engine, tmp
     assert engine.answer(again, QUESTION, SAMPLING)
 
 
+def test_several_processes_ask_one_saved_context_at_once(engine, tmp_path):
+    kept = engine.read(documents(), save=tmp_path / "c")
+    code = f"""
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_saved import CONFIG, QUESTION, SAMPLING
+        from pathlib import Path
+        from pollux.base.weights import initial
+        from pollux.engine.context import ReadContext
+        from pollux.engine.engine import Engine
+        from pollux.engine.runner import Runner
+        from pollux.model.transformer import weight_table
+        from pollux.tokens.vocabulary import shipped
+        context = ReadContext.load(Path(sys.argv[1]), "test")
+        print("ready", flush=True)
+        sys.stdin.readline()
+        engine = Engine(Runner(initial(weight_table(CONFIG), 0), CONFIG, "test"), shipped())
+        print(engine.answer(context, QUESTION, SAMPLING)[0].tokens)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "c")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    readers = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    assert [reader.stdout.readline() for reader in readers] == ["ready\n"] * 3  # all of them have it open now
+    found = [reader.communicate("go\n", timeout=300) for reader in readers]
+    wanted = f"{engine.answer(kept, QUESTION, SAMPLING)[0].tokens}\n"
+    assert [out for out, _ in found] == [wanted] * 3, found
+
+
 def test_two_processes_do_not_fill_one_file(engine, tmp_path):
     specs = {"x": (np.dtype(np.int8), (64,))}
     first = Part(tmp_path / "c", {}, specs)

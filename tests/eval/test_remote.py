@@ -28,8 +28,10 @@ def server(*replies):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-            status, reply = left.pop(0)
+            status, reply, *headers = left.pop(0)
             self.send_response(status)
+            for header in headers:
+                self.send_header(*header)
             self.end_headers()
             self.wfile.write(reply if isinstance(reply, bytes) else json.dumps(reply).encode())
 
@@ -82,6 +84,15 @@ def test_openai():
     path, headers, body = asked[1]
     assert path == "/v1/chat/completions" and "authorization" not in headers
     assert (body["model"], body["messages"]) == ("m", [{"role": "user", "content": "a.txt\nA bell.\nWho? Briefly."}])
+
+
+def test_a_busy_server_is_left_alone_for_as_long_as_it_says(monkeypatch):
+    waits = []
+    monkeypatch.setattr(remote.time, "sleep", waits.append)
+    busy = [(429, {}, ("Retry-After", wait)) for wait in ("7", "99999")]
+    with server(*busy, *[(200, openai("x"))] * 2) as (url, asked):
+        Remote("openai", "m", url, temperature=None).ask([EXAMPLE])
+    assert waits == [7, 600] and not any("temperature" in body for *_, body in asked)
 
 
 def test_failures_are_told():

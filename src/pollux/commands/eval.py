@@ -91,7 +91,18 @@ def add(commands) -> None:
     group.add_argument("--url", default="", help="of a server that speaks so; an openai one ends in /v1 (default: theirs)")
     help_most = "of a remote reply, thoughts among them (default: 8192)"
     group.add_argument("--max-tokens", type=int, default=8192, metavar="N", help=help_most)
+    help_temperature = "of a remote model; none for those that take none (default: 0)"
+    group.add_argument("--temperature", type=_temperature, default=0.0, metavar="T", help=help_temperature)
     parser.set_defaults(run=run, parser=parser)
+
+
+def _temperature(text: str) -> float | None:
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a temperature is a number, or none; got {text!r}") from None
 
 
 def run(args: argparse.Namespace) -> int | None:
@@ -179,8 +190,9 @@ def _subject(args: argparse.Namespace, *, exact: bool) -> tuple[Callable[[str], 
         from pollux.tokens.vocabulary import shipped
 
         vocabulary = shipped()  # theirs is not known; ours is near enough to size a context by
-        remote = Remote(*args.remote.partition(":")[::2], args.url, args.max_tokens, _TERSE if exact else "")
-        about = {"model": args.remote, "url": args.url, "max_tokens": args.max_tokens}
+        terse = _TERSE if exact else ""
+        remote = Remote(*args.remote.partition(":")[::2], args.url, args.max_tokens, terse, args.temperature)
+        about = {"model": args.remote, "url": args.url, "max_tokens": args.max_tokens, "temperature": args.temperature}
         return lambda text: vocabulary.encode(text).size, about, remote
     import pollux
     from pollux.eval.run import Local

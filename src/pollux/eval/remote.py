@@ -1,7 +1,7 @@
 """Models behind an HTTP API, measured as ours are: each question is one request with the whole context in front of it.
 
 Two dialects: Gemini's ``generateContent`` and OpenAI's ``chat/completions``, which most other servers speak. The key comes from the
-environment. Temperature is 0; a busy server is asked again; why a reply ended is kept with it, so that one that was cut short or
+environment. A busy server is asked again, when it says; why a reply ended is kept with it, so that one that was cut short or
 withheld is not taken for a wrong one.
 """
 
@@ -22,8 +22,8 @@ from pollux.eval.run import Reply
 from pollux.tasks.task import Example
 from pollux.tokens.template import reading
 
-# Seconds before a request is sent again, each time it fails in a way that may pass.
-_WAITS = (1, 4, 16, 60)
+# Seconds before a request is sent again, each time it fails in a way that may pass; and how long a server may ask us to wait.
+_WAITS, _LONGEST_WAIT = (1, 4, 16, 60), 600
 _MAY_PASS = (408, 429, 500, 502, 503, 504)
 _SECONDS = 600  # a long context takes a server minutes
 
@@ -35,7 +35,7 @@ class Dialect:
     Attributes:
         url: Where the service is. keys: names of the environment's variables that may hold the key.
         path: From the model's name to the rest of the address.
-        body: From model, prompt and most tokens of the reply to the request's JSON.
+        body: From model, prompt and settings (``most`` tokens of the reply, perhaps a temperature) to the request's JSON.
         header: From the key to the header that carries it.
         reply: From the response's JSON to the text, and to why it ended ("end" where it is whole).
         tokens: From it to how many the prompt had, 0 where it does not say.
@@ -44,7 +44,7 @@ class Dialect:
     url: str
     keys: tuple[str, ...]
     path: Callable[[str], str]
-    body: Callable[[str, str, int], dict]
+    body: Callable[[str, str, dict], dict]
     header: Callable[[str], dict[str, str]]
     reply: Callable[[dict], tuple[str, str]]
     tokens: Callable[[dict], int]
@@ -70,9 +70,9 @@ DIALECTS = {
         "https://generativelanguage.googleapis.com",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         lambda model: f"/v1beta/models/{urllib.parse.quote(model)}:generateContent",
-        lambda model, prompt, most: {
+        lambda model, prompt, settings: {
             "contents": [{"role": "user", "parts": [{"text": prompt}]}],
-            "generationConfig": {"temperature": 0, "maxOutputTokens": most},
+            "generationConfig": {{"most": "maxOutputTokens"}.get(name, name): value for name, value in settings.items()},
         },
         lambda key: {"x-goog-api-key": key},
         _gemini_reply,
@@ -82,8 +82,9 @@ DIALECTS = {
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
         lambda model: "/chat/completions",
-        lambda model, prompt, most: {
-            "model": model, "temperature": 0, "max_completion_tokens": most, "messages": [{"role": "user", "content": prompt}],
+        lambda model, prompt, settings: {
+            "model": model, "messages": [{"role": "user", "content": prompt}],
+            **{{"most": "max_completion_tokens"}.get(name, name): value for name, value in settings.items()},
         },
         lambda key: {"authorization": f"Bearer {key}"},
         _openai_reply,
@@ -100,6 +101,7 @@ class Remote:
         dialect: "gemini" or "openai". model: its name there. url: in place of the dialect's own; an openai one ends in /v1.
         most: Tokens of a reply at most; of a model that thinks, its thoughts among them.
         instruction: What is set behind every question.
+        temperature: None to send none, for models that take none.
     """
 
     dialect: str
@@ -107,6 +109,7 @@ class Remote:
     url: str = ""
     most: int = 8192
     instruction: str = ""
+    temperature: float | None = 0.0
     cites: bool = False
 
     def __post_init__(self) -> None:
@@ -146,7 +149,8 @@ class Remote:
         return (self.url or self._speaks.url).rstrip("/") + self._speaks.path(self.model)
 
     def _request(self, prompt: str) -> urllib.request.Request:
-        body = json.dumps(self._speaks.body(self.model, prompt, self.most)).encode()
+        settings = {"most": self.most} | ({} if self.temperature is None else {"temperature": self.temperature})
+        body = json.dumps(self._speaks.body(self.model, prompt, settings)).encode()
         headers = {"content-type": "application/json"} | (self._speaks.header(self._key) if self._key else {})
         return urllib.request.Request(self._address, body, headers)
 
@@ -170,15 +174,21 @@ def _post(request: urllib.request.Request) -> dict:
                 return _json(response.read())
         except urllib.error.HTTPError as error:
             told = error.read(2000).decode("utf-8", "replace")
-            failure, passes = f"status {error.code}: {told}", error.code in _MAY_PASS
+            failure, passes, asked = f"status {error.code}: {told}", error.code in _MAY_PASS, _asked_to_wait(error)
         except (OSError, http.client.HTTPException) as error:
-            failure, passes = f"it cannot be reached: {error!r}", True
+            failure, passes, asked = f"it cannot be reached: {error!r}", True, 0.0
         if not passes or wait is None:
             break
-        time.sleep(wait)
+        time.sleep(max(wait, asked))
     busy, refused = "with --out whole examples are kept; run the same command to go on", "check the model's name, the key and --url"
     hint = busy if passes else refused
     raise RemoteError(f"{request.full_url}: {failure}", hint)
+
+
+def _asked_to_wait(error: urllib.error.HTTPError) -> float:
+    """Seconds that a server wants to be left alone for, where it says so in seconds."""
+    told = error.headers.get("retry-after", "")
+    return min(float(told), _LONGEST_WAIT) if told.isdecimal() else 0.0
 
 
 def _json(body: bytes) -> dict:
