@@ -373,10 +373,10 @@ def test_train_stops_and_goes_on(env, pollux, tmp_path, text):
     names = {"--data": "data", "--out": "out", "--vocabulary": "v.json"}
     words = ["train", "laptop", *(word for option, name in names.items() for word in (option, str(tmp_path / name)))]
 
-    def train(*more: str) -> tuple[str, str]:
+    def train(*more: str, status: int = 0) -> tuple[str, str]:
         command = [sys.executable, "-c", TINY_RUN, *words, *more]
         done = subprocess.run(command, capture_output=True, env=env, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == status, done.stderr
         return done.stdout, done.stderr
 
     weights = tmp_path / "out" / "model.safetensors"
@@ -386,6 +386,10 @@ def test_train_stops_and_goes_on(env, pollux, tmp_path, text):
     assert "going on from step 2 of 4" in err
     rows = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 1, 2, 3] and (tmp_path / "out" / "loss.png").exists()
+    assert "another begin" in train("--from", str(weights), status=1)[1]
+    assert "another vocabulary" in train("--from", "base", "--out", str(tmp_path / "other"), status=1)[1]
+    out, _ = train("--from", str(tmp_path / "out"), "--out", str(tmp_path / "further"), "--steps", "1")
+    assert out == f"weights: {tmp_path / 'further' / 'model.safetensors'}\n"
     import pollux as package
 
     engine = package.load(str(tmp_path / "out"))

@@ -57,7 +57,7 @@ MESHES = {
 
 def one_step(sizes):
     """The state before and after a step, the report, and the batch as it was placed."""
-    run = Run("test", CONFIG, (Stage(10, ROWS, LENGTH, None),), OPTIMIZER)
+    run = Run("test", CONFIG, (Stage(10, ROWS, LENGTH, None),), OPTIMIZER, averaged=1.0)
     mesh = make_mesh(**sizes)
     with jax.set_mesh(mesh):
         state = start(run, mesh)
@@ -89,6 +89,8 @@ def test_a_step_gives_the_same_on_any_mesh(name, alone):
         assert tuple(n // m for n, m in zip(x.shape, x.addressable_shards[0].data.shape, strict=True)) == parts, weight
     # a step leaves everything where it was: what moved would be compiled for anew, and restored to another place than it had
     assert all(a.sharding.is_equivalent_to(b.sharding, a.ndim) for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True))
+    for weight, mean in flatten(after.mean).items():  # of one step
+        assert mean.sharding.is_equivalent_to(placed[weight].sharding, mean.ndim) and (mean == moved[weight]).all()
     memory = jax.tree_util.tree_leaves_with_path(before.optimizer)
     mirrored = [(jax.tree_util.keystr(path), x) for path, x in memory if x.ndim > 1]
     assert len(mirrored) > 20

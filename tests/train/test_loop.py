@@ -11,7 +11,7 @@ from pollux.base.checkpoint import States, load_weights
 from pollux.base.errors import CheckpointError, TrainingError
 from pollux.base.mesh import make_mesh
 from pollux.base.weights import flatten
-from pollux.train.loop import mean_of, start, train
+from pollux.train.loop import averaged, compiled_step, start, train
 from pollux.train.progress import Progress, read_metrics
 from pollux.train.watch import Watch
 
@@ -58,8 +58,27 @@ def test_the_mean_of_what_a_run_passes_through():
     passed = [{"a": np.full(3, float(n))} for n in range(5)]
     mean = passed[0]
     for number, params in zip((-2, -1, 0, 1, 2), passed, strict=True):  # averaging begins with the third
-        mean = mean_of(mean, params, np.int32(number))
+        mean = averaged(mean, params, np.int32(number))
         assert np.allclose(mean["a"], np.mean([p["a"] for p in passed[2 : 3 + number]]) if number > 0 else params["a"])
+
+
+def test_what_training_makes_is_the_mean_of_its_last_steps(tmp_path, vocabulary, text):
+    run = small_run(vocabulary, text)
+    run = replace(run, averaged=0.4, stages=tuple(replace(stage, steps=5) for stage in run.stages))
+    mesh = make_mesh()
+    with jax.set_mesh(mesh):
+        state, passed = start(run, mesh), []
+        step = compiled_step(run, state)
+        for number in range(run.steps):
+            stage = run.stage(number)
+            state, _ = step(state, stage.mixture(stage.length).batch(number, stage.rows, stage.length))
+            passed.append(jax.device_get(flatten(state.params)))
+    made = flatten(load_weights(train(run, tmp_path, Progress(tmp_path, show=False)))[0])
+    for name in ("layers.1.attention.query", "layers.0.attention.norm", "embedding"):
+        wanted = np.mean([params[name] for params in passed[-4:]], axis=0)
+        found = np.asarray(made[name], np.float32)
+        np.testing.assert_allclose(found, wanted, rtol=5e-3, atol=1e-5)  # matrices are rounded to bfloat16
+        assert np.abs(found - passed[-1][name]).max() > 2 * np.abs(found - wanted).max()
 
 
 def test_a_run_begins_with_given_weights_and_makes_the_average_of_its_last_steps(tmp_path, vocabulary, text):

@@ -100,9 +100,11 @@ def _temperature(text: str) -> float | None:
     if text == "none":
         return None
     try:
-        return float(text)
+        if 0 <= (found := float(text)) < 100:
+            return found
     except ValueError:
-        raise argparse.ArgumentTypeError(f"a temperature is a number, or none; got {text!r}") from None
+        pass
+    raise argparse.ArgumentTypeError(f"a temperature is a number from 0 on, or none; got {text!r}")
 
 
 def run(args: argparse.Namespace) -> int | None:
@@ -149,6 +151,9 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("depths", *_SETTINGS):
         if name not in used and getattr(args, name) != args.parser.get_default(name):
             args.parser.error(f"{family} has no --{name.replace('_', '-')}; leave it out")
+    for name in () if args.remote else ("url", "max_tokens", "temperature"):
+        if getattr(args, name) != args.parser.get_default(name):
+            args.parser.error(f"--{name.replace('_', '-')} is for models behind an API; name one with --remote")
     if args.needles > 1 and args.shared > 1:
         args.parser.error("--needles asks for many at once, --shared for one by one; give one of the two")
     if args.lengths and (family == "text" or (family in SUITE and SUITE[family].own_length)):
@@ -192,7 +197,8 @@ def _subject(args: argparse.Namespace, *, exact: bool) -> tuple[Callable[[str], 
         vocabulary = shipped()  # theirs is not known; ours is near enough to size a context by
         terse = _TERSE if exact else ""
         remote = Remote(*args.remote.partition(":")[::2], args.url, args.max_tokens, terse, args.temperature)
-        about = {"model": args.remote, "url": args.url, "max_tokens": args.max_tokens, "temperature": args.temperature}
+        about = {"model": args.remote, "url": args.url, "max_tokens": args.max_tokens}
+        about |= {} if args.temperature == 0 else {"temperature": args.temperature}
         return lambda text: vocabulary.encode(text).size, about, remote
     import pollux
     from pollux.eval.run import Local

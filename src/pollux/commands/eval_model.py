@@ -84,7 +84,8 @@ def _position(args: argparse.Namespace, engine: Engine, corpus: Corpus) -> None:
         at, means = places(read - 1), np.mean([c.upto for c in curves], axis=0)
         law, parts = fit(at, means), octaves(curves, read - 1)
         laws.append((kind, at, means, law))
-        told[kind] = {"documents": count, "tokens": read, "law": law._asdict(), "octaves": [part._asdict() for part in parts]}
+        rows = [{name: x if math.isfinite(x) else None for name, x in part._asdict().items()} for part in parts]
+        told[kind] = {"documents": count, "tokens": read, "law": law._asdict(), "octaves": rows}
         print(f"{kind}, {count} documents of {read:,} tokens: mean loss up to x tokens = "
               f"{law.a:.4g} x^{law.b:.4f} + {law.c:.4f} nats, R² {law.r2:.5f} ({at.size} points from {at[0]})")  # fmt: skip
         for part in parts:
@@ -95,13 +96,15 @@ def _position(args: argparse.Namespace, engine: Engine, corpus: Corpus) -> None:
         print(f"wrote position.png, position.json and {_KEPT} in {args.out}")
 
 
-def _curves(args, engine: Engine, corpus: Corpus, kind: str, tokens: int, count: int) -> tuple[int, list[Curve]]:
+def _curves(
+    args: argparse.Namespace, engine: Engine, corpus: Corpus, kind: str, tokens: int, count: int
+) -> tuple[int, list[Curve]]:
     """Tokens of ``count`` documents, all cut to the same length, and the curve of each; those that were kept are not read again."""
     from pollux.engine.score import losses
     from pollux.eval.position import Curve, curve, documents
     from pollux.tokens.template import plain
 
-    ids = [plain(engine.vocabulary, text).ids[:tokens] for text in documents(corpus, kind, tokens * 6, count, args.seed)]
+    ids = [plain(engine.vocabulary, text).ids[:tokens].copy() for text in documents(corpus, kind, tokens * 6, count, args.seed)]
     shortest = min(map(len, ids))
     if shortest < 256:
         raise ConfigError(f"the {kind} holds {shortest} tokens, too few for losses by position", "name more texts: --data DIR")

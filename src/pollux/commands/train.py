@@ -15,6 +15,7 @@ from pollux.commands.terminal import Parser, printable
 from pollux.recipes.registry import RECIPES
 
 if TYPE_CHECKING:
+    from pollux.tokens.vocabulary import Vocabulary
     from pollux.train.loop import Run
 
 _ABOUT = """
@@ -75,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(corpus.prose)} texts, {len(corpus.code)} source files, {len(corpus.pairs)} pairs", file=sys.stderr)
     vocabulary = _vocabulary(args.vocabulary, out)
     plan = _changed(RECIPES[args.recipe].build(corpus, vocabulary, args.seed), args)
+    _check_vocabulary(plan, vocabulary)
     try:
         weights = train(plan, out, _progress(out, args.tensorboard), stop_after=args.steps)
     except KeyboardInterrupt:
@@ -104,6 +106,19 @@ def _vocabulary(given: Path | None, out: Path):
     out.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(given.read_bytes())
     return vocabulary
+
+
+def _check_vocabulary(plan: Run, vocabulary: Vocabulary) -> None:
+    """The weights to begin from know the tokens by the numbers that they have here."""
+    from pollux.tokens.vocabulary import Vocabulary, shipped
+
+    if plan.begin is None:
+        return
+    kept = plan.begin.with_name("vocabulary.json")
+    theirs = Vocabulary.load(kept) if kept.exists() else shipped()
+    if theirs.fingerprint != vocabulary.fingerprint:
+        what = f"{plan.begin} was trained with another vocabulary"
+        raise ConfigError(what, f"train with that one: --vocabulary {kept}" if kept.exists() else "leave --vocabulary out")
 
 
 def _changed(plan: Run, args: argparse.Namespace) -> Run:

@@ -58,6 +58,6 @@ def _short(length: int) -> str:
     for unit, size in (("M", 1_000_000), ("k", 1_000)):
         if length >= size:
             binary = length / {"M": 1 << 20, "k": 1 << 10}[unit]
-            round_ = length % size and binary == int(binary)
-            return f"{binary if round_ else length / size:.3g}{unit}"
+            is_binary = length % size and binary == int(binary)
+            return f"{binary if is_binary else length / size:.3g}{unit}"
     return str(length)

@@ -2,7 +2,7 @@
 
 Keys and values of a read context are kept so, in a quarter or half of the bytes of bfloat16. The largest number of a row is about
 three times the usual one. So in 4 bits rounding is off by an eighth of that, and a product of 192 such numbers by less than a
-hundredth of the largest that it can be: recall is the same (docs/results.md). In 8 bits it is a 20th of these.
+hundredth of the largest that it can be: recall is the same (docs/results.md). In 8 bits it is an 18th of these.
 
 Axis letters: D numbers of a row.
 """
@@ -50,9 +50,7 @@ class Coded(NamedTuple):
 
 
 def layout(size: int, bits: int) -> tuple[np.dtype, int]:
-    """The type and the length of a row's code. Raises ValueError when it is neither 4 nor 8 bits."""
-    if bits not in _MOST:
-        raise ValueError(f"numbers are kept in 4 or 8 bits, got {bits}")
+    """The type and the length of a row's code of ``size`` numbers."""
     return (np.dtype(np.int8), size) if bits == 8 else (np.dtype(np.uint8), size // 2)
 
 

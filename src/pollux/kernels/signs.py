@@ -15,6 +15,8 @@ import jax.numpy as jnp
 _BITS = 32
 # A number as large as the mean counts 1.2 times, and the largest 3 times: what two bits tell best.
 _STEP, _MOST = 1.2, 3
+# The mean size of a key's numbers, which are normalised and about normal.
+_KEY = 0.8
 
 
 def words(size: int) -> int:
@@ -33,13 +35,13 @@ def _packed(bits: jax.Array) -> jax.Array:
     return (bits << jnp.arange(_BITS, dtype=jnp.uint32)).sum(-1, dtype=jnp.uint32)
 
 
-def rough_scores(q_RD: jax.Array, signs_WS: jax.Array, length: jax.Array, chunk: int) -> jax.Array:
-    """How well the best key of each chunk agrees with each query, float32 [R, C]; -1 for chunks past ``length``.
-
-    Whole numbers, but in floating point: those alone can be ranked quickly on CPU.
+def rough_scores(q_RD, signs_WS: jax.Array, length: jax.Array, chunk: int, less_RC: jax.Array | float = 0.0) -> jax.Array:
+    """How well the best key of each chunk agrees with each query, less what is to be taken from its score, float32 [R, C]; far
+    below all others for chunks past ``length``. In floating point: that alone can be ranked quickly on CPU.
     """
     size = jnp.abs(q_RD)
-    level = jnp.clip(jnp.rint(size * _STEP / jnp.maximum(size.mean(-1, keepdims=True), 1e-30)), 0, _MOST).astype(jnp.uint32)
+    step = jnp.maximum(size.mean(-1, keepdims=True), 1e-30) / _STEP
+    level = jnp.clip(jnp.rint(size / step), 0, _MOST).astype(jnp.uint32)
     agrees_RW, ones_RW, twos_RW = ~signs(q_RD), _packed(level & 1 > 0), _packed(level & 2 > 0)
     total_RS = 0
     for w, key_S in enumerate(signs_WS):
@@ -47,4 +49,5 @@ def rough_scores(q_RD: jax.Array, signs_WS: jax.Array, length: jax.Array, chunk:
         ones, twos = (jax.lax.population_count(same & mask[:, w, None]) for mask in (ones_RW, twos_RW))
         total_RS += ones + 2 * twos
     best_RC = total_RS.reshape(len(q_RD), -1, chunk).max(-1).astype(jnp.float32)
-    return jnp.where(jnp.arange(best_RC.shape[1]) * chunk < length, best_RC, -1.0)
+    # a number more that agrees is one less that does not: two steps of the query, each times a key's number
+    return jnp.where(jnp.arange(best_RC.shape[1]) * chunk < length, best_RC - less_RC / (2 * step * _KEY), -1e30)

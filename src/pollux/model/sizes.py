@@ -118,6 +118,9 @@ class ModelConfig:
             raise ValueError(f"reading_chunk must be a multiple of reading_window, got {sizes}")
         if not 0 <= self.ahead <= self.reading_window:
             raise ValueError(f"ahead must lie within the reading window of {self.reading_window}, got {self.ahead}")
+        if self.cache_bits not in (4, 8) or self.head_dim % 2:
+            sizes = f"{self.cache_bits} and {self.head_dim}"
+            raise ValueError(f"cache_bits must be 4 or 8, and head_dim even, got {sizes}")
         if self.copies and (not self.layers or self.layers[-1].reach != RETRIEVAL):
             raise ValueError("a model that copies looks at what it copies with its last layer, which must be a retrieval layer")
         if self.ahead and self.head_dim % 4:

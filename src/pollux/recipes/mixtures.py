@@ -79,7 +79,7 @@ def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: 
             needles(room - 20), needles(room + 160, variant="lwm"), needles(room + 160, needles=several, variant="lwm"),
             needles(each, needles=min(several // 2, 8), separate=True),
             needles(many, needles=several, asked=several // 2), needles(many - 10 * several, needles=several, asked=several),
-            needles(many - 10 * several, needles=several, asked=several, variant="lwm"),
+            needles(many - 10 * several + 160, needles=several, asked=several, variant="lwm"),
         ]  # fmt: skip
         found["stories"] = [Babilong((), 0, count, task, shots=False, seed=seed) for task in STORIES]
         names = [name for name in RULER if size >= 1024 or name not in ("vt", "cwe")]

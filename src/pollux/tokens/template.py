@@ -20,6 +20,7 @@ from pollux.tokens.stream import Lesson, Stream, join
 from pollux.tokens.vocabulary import DOCUMENT, END, MODEL, PAGE, USER, Vocabulary
 
 Range = tuple[int, int]  # of characters
+Part = tuple[str, Range | None]  # of an answer (`tasks.task.Question`)
 # What a turn of the conversation is called where evidence names a file.
 TURN = "(this conversation)"
 
@@ -143,7 +144,9 @@ class _Source(NamedTuple):
         return np.searchsorted(self.start, character, side="right") - 1
 
 
-def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence, sources: tuple[_Source, _Source], via: Range | None) -> Lesson:
+def _reply(
+    vocabulary: Vocabulary, answer: str, copied: Sequence[Part], sources: tuple[_Source, _Source], via: Range | None
+) -> Lesson:
     """An answer, its parts copied (`Question.parts`), and its end.
 
     Args:
@@ -154,9 +157,11 @@ def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence, sources: tuple
     for part, within in copied:
         part = part.strip()
         start = answer.index(part, at)
-        source = sources[within is None]
-        within = within or (0, len(source.text))
-        piece = _copy(vocabulary, part, within, source, via or within)
+        if within is None:
+            within = (0, len(sources[1].text))
+            piece = _copy(vocabulary, part, within, sources[1], within)
+        else:
+            piece = _copy(vocabulary, part, within, sources[0], via or within)
         if between := answer[at:start]:
             # what is copied may begin with the space before it
             between = between.removesuffix(" ") if vocabulary.decode(piece.ids[:1]).startswith(" ") else between

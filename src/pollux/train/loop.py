@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,18 +104,18 @@ def make_step(run: Run, optimizer: optax.GradientTransformation) -> Callable[[St
         params = balance(optax.apply_updates(state.params, updates), report, run.balance_rate)
         sound = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(grads))
         keep = lambda new, old: jax.tree.map(lambda a, b: jnp.where(sound, a, b), new, old)  # noqa: E731
+        mean = None if state.mean is None else keep(averaged(state.mean, params, state.step - first), state.mean)
         params, memory = keep(params, state.params), keep(memory, state.optimizer)
-        mean = None if state.mean is None else mean_of(state.mean, params, state.step - first)
         return State(params, mean, memory, state.step + 1), report._replace(sound=sound)
 
     return step
 
 
-def mean_of(mean: Tree, params: Tree, number: jax.Array) -> Tree:
+def averaged(mean: Tree, params: Tree, number: jax.Array) -> Tree:
     """The mean of ``params`` and of ``number`` weights before, whose mean is ``mean``; ``params`` where there are none. Runs end
     in places that lie about a better one: the mean of what a run passes through answers better than its end (arXiv 1803.05407)."""
     share = 1 / (1 + jnp.maximum(number, 0)).astype(jnp.float32)
-    return jax.tree.map(lambda old, new: old + share * (new - old), mean, params)
+    return jax.tree.map(lambda old, new: jnp.where(number > 0, old + share * (new - old), new), mean, params)
 
 
 def balance(params: Tree, report: Report, rate: float) -> Tree:
@@ -149,8 +149,10 @@ def _given(path: Path, table: Tree) -> Tree:
     """Released weights, as training wants them: float32."""
     params, about = load_weights(path)
     wanted, found = flatten(abstract(table)), flatten(params)
-    if other := sorted(name for name in wanted | found if name not in found or np.shape(found[name]) != wanted[name].shape):
-        what = f"{path} holds weights of another model ({about.get('model', {}).get('name', 'unnamed')}): {other[0]} differs"
+    there, here = ({name: x.shape for name, x in tree.items()} for tree in (found, wanted))
+    if other := sorted(name for name in there | here if there.get(name) != here.get(name)):
+        shapes = f"{other[0]} is {there.get(other[0], 'not there')}, this model's {here.get(other[0], 'not')}"
+        what = f"{path} holds weights of another model ({about.get('model', {}).get('name', 'unnamed')}): {shapes}"
         raise CheckpointError(what, "begin from weights of the recipe's own model")
     return unflatten({name: np.asarray(found[name], row.dtype) for name, row in wanted.items()})
 
@@ -188,16 +190,18 @@ def train(run: Run, folder: Path, progress: Progress, *, stop_after: int | None 
     """
     mesh = make_mesh(**run.mesh)
     with jax.set_mesh(mesh):
-        state = start(run, mesh)
-        step_function = compiled_step(run, state)
         states = States(folder / "states")
-        if (latest := states.latest()) is not None:
-            _check_same(run, states.note(latest), folder)
-            state = states.restore(latest, state)
+        if (latest := states.latest()) is None:
+            state, note = start(run, mesh), _note(run)
+        else:
+            note = states.note(latest)
+            _check_same(run, note, folder)
+            state = states.restore(latest, start(replace(run, begin=None), mesh))
+        step_function = compiled_step(run, state)
         first = int(state.step)
         progress.start(run, first)
         try:
-            state = _loop(run, state, step_function, states, progress, min(run.steps, stop_after or run.steps))
+            state = _loop(run, state, step_function, Saving(states, note), progress, min(run.steps, stop_after or run.steps))
         finally:
             states.close()
             progress.stop()
@@ -206,7 +210,17 @@ def train(run: Run, folder: Path, progress: Progress, *, stop_after: int | None 
         return path
 
 
-def _loop(run: Run, state: State, step_function, states: States, progress: Progress, last: int) -> State:
+class Saving(NamedTuple):
+    """Where states go, and the note of the run that goes with them."""
+
+    states: States
+    note: dict
+
+    def save(self, state: State) -> None:
+        self.states.save(int(state.step), state, self.note)
+
+
+def _loop(run: Run, state: State, step_function, saving: Saving, progress: Progress, last: int) -> State:
     """Steps until ``last``. The next step is dispatched before the numbers of the one before are fetched."""
     place = lambda batch: jax.tree.map(_placer(), batch)  # noqa: E731
     watch, stopper = Watch(), Stopper()
@@ -219,24 +233,24 @@ def _loop(run: Run, state: State, step_function, states: States, progress: Progr
             coming = ahead.submit(_batch, run, number + 1) if number + 1 < last else None
             state, report = step_function(state, place(batch))
             if pending is not None:
-                _record(run, progress, watch, states, state, *pending)
+                _record(progress, watch, saving, state, *pending)
             pending = (number, report, batch.tokens.size)
             due = time.monotonic() - saved_at > run.save_minutes * 60
             if due or stopper.asked or number + 1 == last:
-                _record(run, progress, watch, states, state, *pending)
+                _record(progress, watch, saving, state, *pending)
                 pending, saved_at = None, time.monotonic()
-                _save(run, states, state)
+                saving.save(state)
             if stopper.asked:
                 raise KeyboardInterrupt
     return state
 
 
-def _record(run: Run, progress: Progress, watch: Watch, states: States, state: State, number: int, report: Report, tokens: int):
+def _record(progress: Progress, watch: Watch, saving: Saving, state: State, number: int, report: Report, tokens: int) -> None:
     loads = jax.device_get(report.loads)
     numbers = jax.tree.map(float, report._replace(loads=()))
     progress.step(number, numbers._replace(loads=loads), tokens)
     if not numbers.sound:
-        _save(run, states, state)
+        saving.save(state)
         what = "gradient is not finite" if math.isfinite(numbers.loss) else f"loss is {numbers.loss}"
         raise TrainingError(
             f"training stopped at step {number}: the {what}",
@@ -245,17 +259,22 @@ def _record(run: Run, progress: Progress, watch: Watch, states: States, state: S
     if reason := watch.wrong(numbers.loss):
         raise TrainingError(
             f"training stopped at step {number}: {reason}",
-            f"the states saved before are as they were (the newest: step {states.latest()}); try a lower rate in another folder",
+            f"states saved before are as they were (the newest: step {saving.states.latest()}); try a lower rate in another folder",
         )
 
 
 def _check_same(run: Run, note: dict, folder: Path) -> None:
     """A folder goes on with the run that it holds, or not at all."""
+    if run.begin is not None and not run.begin.exists():
+        run = replace(run, begin=None)  # it is not needed any more
+        note = {**note, "begin": None}
     ours = json.loads(json.dumps(_note(run)))
-    if other := [name for name, value in note.items() if name in ours and ours[name] != value]:
-        there, here = _differing(note[other[0]], ours[other[0]])
+    # what came later than the note is taken to be as it is here
+    there = {"begin": None, "averaged": 0.0, **note, "model": {**ours["model"], **note["model"]}}
+    if other := [name for name, value in ours.items() if there[name] != value]:
+        before, now = _differing(there[other[0]], ours[other[0]])
         raise CheckpointError(
-            f"{folder} holds a run with another {other[0]} ({there}, this one has {here})",
+            f"{folder} holds a run with another {other[0]} ({before}, this one has {now})",
             "train into another folder with --out, or with the settings that it was begun with",
         )
 
@@ -269,12 +288,11 @@ def _differing(there, here) -> tuple:
 
 
 def _note(run: Run) -> dict:
-    begin = {} if run.begin is None else {"begin": fingerprint(run.begin)}
-    return {"run": run.name, "seed": run.seed, "model": asdict(run.model)} | begin
-
-
-def _save(run: Run, states: States, state: State) -> None:
-    states.save(int(state.step), state, _note(run))
+    """What tells a run from others. Raises CheckpointError when there are no weights to begin from."""
+    if run.begin is not None and not run.begin.exists():
+        raise CheckpointError(f"there are no weights at {run.begin}", "see 'pollux info' for the models that are here")
+    begin = None if run.begin is None else fingerprint(run.begin)
+    return {"run": run.name, "seed": run.seed, "model": asdict(run.model), "begin": begin, "averaged": run.averaged}
 
 
 def _batch(run: Run, number: int) -> Batch:

@@ -24,7 +24,7 @@ class OptimizerConfig:
         kind: ``"muon"`` or ``"adamw"``.
         matrix_rate: Learning rate of Muon's matrices. rate: of everything else (of everything, for adamw).
         warmup: Steps of linear warm-up. decay: the last share of the steps, over which the rate falls linearly.
-        floor: What share of the rate it would reach with the step after the last.
+        floor: The share of the rate that this fall ends at.
     """
 
     kind: str = "muon"
