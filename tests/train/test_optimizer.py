@@ -38,6 +38,8 @@ def test_the_rate_rises_stays_and_falls_to_zero():
     np.testing.assert_allclose(rates[9:76], 2.0)
     np.testing.assert_allclose(rates[[80, 90, 100]], [1.6, 0.8, 0.0], rtol=1e-6)
     assert (np.diff(rates[75:]) < 0).all() and schedule(OptimizerConfig(warmup=0), 2.0, 9)(0) == 2.0
+    at = schedule(OptimizerConfig(warmup=10, decay=0.25, floor=0.2), 2.0, 100)
+    np.testing.assert_allclose([at(step) for step in (4, 75, 90, 100)], [1.0, 2.0, 1.04, 0.4], rtol=1e-6)
 
 
 def loss(params, x, y):
