@@ -25,4 +25,8 @@ def test_scores_count_agreement_by_how_large_a_query_is_there(size):
     truth = (agree * level[:, None]).sum(-1).reshape(4, -1, 8).max(-1)
     found = rough_scores(jnp.asarray(q), signs(jnp.asarray(key)).T, np.int32(200), 8)
     np.testing.assert_array_equal(found[:, :25], truth[:, :25])
-    assert (found[:, 25:] == -1).all()
+    assert (found[:, 25:] < -1e29).all()
+    less = rng.uniform(0, 40, (4, 32)).astype(np.float32)
+    unit = 2 * 0.8 * np.abs(q).mean(-1, keepdims=True) / 1.2
+    found = rough_scores(jnp.asarray(q), signs(jnp.asarray(key)).T, np.int32(200), 8, less)
+    np.testing.assert_allclose(found[:, :25], (truth - less / unit)[:, :25], rtol=1e-5, atol=1e-3)

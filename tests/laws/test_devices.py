@@ -12,6 +12,7 @@ from pollux.base.mesh import make_mesh
 from pollux.base.weights import flatten
 from pollux.model.sizes import RETRIEVAL, LayerSpec, family
 from pollux.tokens.stream import Batch
+from pollux.tokens.vocabulary import USER
 from pollux.train.loop import Run, Stage, _placer, compiled_step, start
 from pollux.train.optimizer import OptimizerConfig, orthogonalise
 
@@ -21,6 +22,7 @@ OPTIMIZER = OptimizerConfig("adamw", warmup=1)  # Muon's own law is below: its s
 RNG = np.random.default_rng(0)
 ROWS, LENGTH, SCORED = 8, 32, 8
 TOKENS = RNG.integers(0, 512, (ROWS, LENGTH)).astype(np.int32)
+TOKENS[:, 6] = USER  # something is asked, for a slope by recency to learn from
 SEGMENT = np.repeat(np.where(np.arange(LENGTH) < 13, 0, np.where(np.arange(LENGTH) < 29, 1, -1))[None], ROWS, 0).astype(np.int32)
 INDEX = np.where(SEGMENT == 1, np.arange(LENGTH) - 13, np.arange(LENGTH)).astype(np.int32)
 WHERE = np.sort(RNG.permuted(np.repeat(np.arange(12)[None], ROWS, 0), axis=1)[:, :SCORED], 1).astype(np.int32)
