@@ -48,6 +48,13 @@ def test_an_answer_that_stands_elsewhere_does_not_pull_the_citation_there():
     assert "quay" in FIRST.text[found.place.start - 2 : found.place.end + 4]
 
 
+def test_of_an_answer_in_parts_each_passage_shows_its_own():
+    read = context()
+    total = Counter({token_at(read, 1, "40917"): 0.6, token_at(read, 0, "quay"): 0.4})
+    found = [evidence.place for evidence in passages(read, total, "the quay: 40917")]
+    assert [(place.path, place.end - place.start) for place in found] == [("b.txt", 5), ("a.txt", 8)]
+
+
 def test_no_weight_no_evidence_and_labels_are_no_passage():
     read = context()
     assert passages(read, Counter(), "x") == ()

@@ -79,7 +79,7 @@ def test_gemini(monkeypatch):
 def test_openai():
     with server((200, openai("a bell")), (200, openai(None))) as (url, asked):
         tokens, replies = Remote("openai", "m", url + "/v1/", instruction=" Briefly.").ask([NAMED])
-    assert tokens == 5 and [reply.text for reply in replies] == ["a bell", ""] and not any(reply.place for reply in replies)
+    assert tokens == 5 and [reply.text for reply in replies] == ["a bell", ""] and not any(reply.places for reply in replies)
     assert [reply.end for reply in replies] == ["end", "length"]
     path, headers, body = asked[1]
     assert path == "/v1/chat/completions" and "authorization" not in headers

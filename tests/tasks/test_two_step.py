@@ -18,15 +18,19 @@ def test_the_link_names_who_is_asked_about_and_the_evidence_whose_value_it_is(si
     for example in map(task.example, range(40)):
         assert example.questions
         for question in example.questions:
-            link, fact = example.context[slice(*question.via)], example.context[slice(*question.evidence)]
-            assert question.answer in fact and question.answer not in link and "{" not in question.text + link
-            assert task.score(question, question.answer) == 1.0 and task.score(question, "nothing") == 0.0
+            (whose, via), (value, place) = question.parts
+            link, fact = example.context[slice(*via)], example.context[slice(*place)]
+            assert place == question.evidence and value in fact and value not in link and "{" not in question.text + link
+            assert whose.lower() in link.lower() and whose.lower() in fact.lower()
+            right = (question.answer, value, f"The other's: {value}.")
+            assert all(task.score(question, reply) == 1.0 for reply in right)
+            assert not any(task.score(question, reply) for reply in ("nothing", whose, f"{value}: {whose}", f"{value} and more"))
 
 
 def test_each_link_is_asked_for_once():
     for example in map(TwoStep([BOOK], facts=(50, 50), links=(25, 25), characters=(16000, 16000)).example, range(20)):
         asked = example.questions
-        assert len({q.via for q in asked}) == len({q.evidence for q in asked}) == len(asked) >= 20
+        assert len({q.parts[0][1] for q in asked}) == len({q.evidence for q in asked}) == len(asked) >= 20
 
 
 def test_a_second_subject_is_none_that_the_text_holds():

@@ -20,6 +20,8 @@ LEAST = 0.05
 # What a look of the earlier layers counts beside one of the last, from which an answer is copied: they find what leads there too,
 # such as the sentence that says whose fact is meant.
 EARLIER = 0.25
+# What parts of an answer, each of which may stand elsewhere, are set apart by ("Aurelia: 4711, Selby: 12").
+_BETWEEN = re.compile("[:,;] ")
 
 
 def gather(looks: list[tuple[np.ndarray, np.ndarray]]) -> Counter[int]:
@@ -35,7 +37,8 @@ def gather(looks: list[tuple[np.ndarray, np.ndarray]]) -> Counter[int]:
 
 
 def passages(context: ReadContext, total: Counter[int], answer: str, most: int = 3) -> tuple[Evidence, ...]:
-    """The best passages, best first. Where the answer itself stands in a passage, its range is the answer's, else the peak's."""
+    """The best passages, best first. Where the answer stands in a passage, or a part of it, the last that does, its range is that
+    one's, else the peak's."""
     whole = sum(total.values())
     out: list[Evidence] = []
     left = Counter({place: share for place, share in total.items() if place < len(context)})
@@ -52,7 +55,7 @@ def passages(context: ReadContext, total: Counter[int], answer: str, most: int =
 
 
 def _narrow(context: ReadContext, peak: int, answer: str):
-    """The place of the answer's words near a peak; the peak's own place where they are not there word for word."""
+    """The place of the answer's words near a peak, or of a part's; the peak's own place where they are not there word for word."""
     stream = context.stream
     number = int(stream.segment[peak])
     if number < 0:
@@ -61,11 +64,12 @@ def _narrow(context: ReadContext, peak: int, answer: str):
     inside = np.flatnonzero(stream.segment[first : last + 1] == number) + first
     text, middle = context.segments[number].text, int(stream.start[peak])
     low, high = int(stream.start[inside[0]]), int(stream.end[inside[-1]])
-    found = list(_words(answer).finditer(text, low, high + len(answer))) if answer.strip() else []
-    if not found:
-        return context.place(peak, peak)
-    best = min(found, key=lambda match: abs(match.start() - middle))
-    return context.segments[number].place(best.start(), best.end())
+    for words in (answer, *reversed(_BETWEEN.split(answer))):
+        found = list(_words(words).finditer(text, low, high + len(words))) if words.strip() else []
+        if found:
+            best = min(found, key=lambda match: abs(match.start() - middle))
+            return context.segments[number].place(best.start(), best.end())
+    return context.place(peak, peak)
 
 
 def _words(answer: str) -> re.Pattern:

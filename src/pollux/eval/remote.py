@@ -131,7 +131,7 @@ class Remote:
         response = _post(self._request(prompt))
         try:
             text, end = self._speaks.reply(response)
-            return self._speaks.tokens(response), Reply(text, None, end)
+            return self._speaks.tokens(response), Reply(text, (), end)
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise RemoteError(f"{self._address} gave a reply that is none of {self.dialect}'s", "check --url") from error
 

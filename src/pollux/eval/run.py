@@ -32,7 +32,8 @@ class Outcome:
 
     Attributes:
         scores: By name, each in [0, 1]. ``score`` is the task's own; ``cited`` is there where the task knows the place and the
-            subject names one: 1 when the first passage given as evidence overlaps it.
+            subject names one: 1 when the first passage given as evidence overlaps it, or, where the answer has parts from several
+            places, one of the first so many.
         asked: Length of the context as it was asked for, in tokens; 0 where the task's texts have lengths of their own.
         tokens: Its length as the subject counts. depth: where the evidence stands in it, 0 to 1.
         end: Why the reply ended: "end" as it should; anything else, such as "limit", cut it short.
@@ -50,10 +51,10 @@ class Outcome:
 
 
 class Reply(NamedTuple):
-    """What a subject replies, the first passage that it gives as evidence, if it gives any, and why it ended."""
+    """What a subject replies, the passages that it gives as evidence, best first, and why it ended."""
 
     text: str
-    place: Place | None = None
+    places: tuple[Place, ...] = ()
     end: str = "end"
 
 
@@ -81,7 +82,7 @@ class Local:
         longest = max(self.engine.vocabulary.encode(question.answer).size for question in questions)
         limit = min(max(_LEAST, 2 * longest), LONGEST_ANSWER)
         answers = self.engine.answer(context, [q.text for q in questions], Sampling(limit=limit))
-        return len(context), [Reply(a.text, a.evidence[0].place if a.evidence else None, a.reason) for a in answers]
+        return len(context), [Reply(a.text, tuple(e.place for e in a.evidence), a.reason) for a in answers]
 
     def _read(self, documents: list[Document]) -> ReadContext:
         if self.context is None or not self.engine.amend(self.context, documents):
@@ -127,16 +128,17 @@ def _outcome(task: Task, example: Example, question: Question, reply: Reply, ask
     depth = None
     if question.evidence:
         depth = question.evidence[0] / len(example.context)
-        scores |= {"cited": float(cited(question, reply.place))} if cites else {}
+        scores |= {"cited": float(cited(question, reply.places))} if cites else {}
     return Outcome(question.kind, question.text, question.answer, reply.text, scores, asked, tokens, depth, reply.end)
 
 
-def cited(question: Question, place: Place | None) -> bool:
-    """Whether a place overlaps the one that holds the answer."""
-    if place is None or question.evidence is None:
+def cited(question: Question, places: Sequence[Place]) -> bool:
+    """Whether one of the first places, as many as the answer is drawn from, overlaps the one that holds the answer."""
+    if question.evidence is None:
         return False
     start, end = question.evidence
-    return place.start < end and start < place.end
+    drawn = sum(within is not None for _, within in question.parts)
+    return any(place.start < end and start < place.end for place in places[: max(1, drawn)])
 
 
 def _groups(task: Task, done: Container[int]) -> Iterator[list[tuple[int, Example]]]:

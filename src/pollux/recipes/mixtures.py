@@ -72,6 +72,7 @@ def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: 
     """Published tasks whose examples, question and answer included, take at most ``size`` tokens, or now and then a few more."""
     found: dict[str, list[Task]] = {}
     room, several = size - 80, min(30, size // 64)  # a file's name, a question and its answer
+    most = size // 48  # needles that take up most of the room
     needles = partial(Needle, corpus.prose, count=count, training=True, seed=seed)
     if size >= 512:
         many, each = room - 12 * several, room - 70 * min(several // 2, 8)
@@ -80,6 +81,8 @@ def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: 
             needles(each, needles=min(several // 2, 8), separate=True),
             needles(many, needles=several, asked=several // 2), needles(many - 10 * several, needles=several, asked=several),
             needles(many - 10 * several + 160, needles=several, asked=several, variant="lwm"),
+            needles(room - 22 * most, needles=most, asked=most),
+            needles(room - 22 * most + 200, needles=most, asked=most, variant="lwm"),
         ]  # fmt: skip
         found["stories"] = [Babilong((), 0, count, task, shots=False, seed=seed) for task in STORIES]
         names = [name for name in RULER if size >= 1024 or name not in ("vt", "cwe")]

@@ -21,7 +21,6 @@ class Question:
         evidence: Character range [start, end) in ``Example.context`` that holds the answer, None where there is none.
         parts: The answer's parts in order, each with the range in ``Example.context`` that holds it, None where the question does,
             if no one place holds the whole; what stands between them in the answer is the answerer's own.
-        via: Range of what leads to the evidence, where that does not name what is asked for.
         kind: A label by which results are grouped, such as ``"recall/heldout/after/h017"``.
     """
 
@@ -30,7 +29,6 @@ class Question:
     evidence: tuple[int, int] | None = None
     kind: str = ""
     parts: tuple[tuple[str, tuple[int, int] | None], ...] = ()
-    via: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Two steps: a fact, told elsewhere in the text to hold for a second subject as well, and asked for through that one.
 
     … The access code of the Aurelia is 4711. … Port Selby has the same access code as the Aurelia. …
-    What is the access code of Port Selby?    4711
+    What is the access code of Port Selby?    the Aurelia: 4711
 
-The value stands nowhere near the second subject, so whoever looks for that alone finds no value. Facts are those of `facts`.
+The value stands nowhere near the second subject, so whoever looks for that alone finds no value. A model that first says whose value
+it is has one step left to go; a reply may leave that out. Facts are those of `facts`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pollux.tasks.facts import Draw, Fact, Seen, drawing, load_phrasings, render
 from pollux.tasks.prose import draw_size, file_name, filler, insert
 from pollux.tasks.task import Example, Question, exact
 
+_WHOSE = ": "  # between the first subject and the value in an answer
 _TRIES = 20  # draws of a second subject, each of which may be one that the text holds already
 
 
@@ -91,10 +93,13 @@ class TwoStep:
 
     def _ask(self, fact: Fact, other: str, evidence: tuple[int, int], via: tuple[int, int], rng: Random) -> Question:
         text = render(rng.choice(fact.phrasing.questions), replace(fact, subject=other))
-        return Question(text, fact.value, evidence, f"two_step/{self.phrasings}/{fact.phrasing.id}", via=via)
+        kind, parts = f"two_step/{self.phrasings}/{fact.phrasing.id}", ((fact.subject, via), (fact.value, evidence))
+        return Question(text, f"{fact.subject}{_WHOSE}{fact.value}", evidence, kind, parts)
 
     def score(self, question: Question, reply: str) -> float:
-        return exact(question, reply)
+        """1.0 when the value is the reply, or what stands in it behind whosever it is said to be; else 0.0."""
+        value = question.parts[1][0]
+        return max(exact(replace(question, answer=value), said) for said in (reply, reply.rpartition(_WHOSE)[2]))
 
 
 def _others(facts: Sequence[Fact], wanted: Sequence[int], draw: Draw, rng: Random) -> tuple[list[int], list[str]]:

@@ -102,7 +102,7 @@ def example(vocabulary: Vocabulary, item: Example) -> Lesson:
         own_ids, own_starts, _ = vocabulary.encode_places(text)
         itself = _Source(text, own_ids, at + 1 + np.arange(own_ids.size), own_starts)  # 1: the token that opens a question
         copied = asked.parts or ((asked.answer, asked.evidence),)
-        parts += [_unasked(ids), _reply(vocabulary, asked.answer, copied, (source, itself), asked.via)]
+        parts += [_unasked(ids), _reply(vocabulary, asked.answer, copied, (source, itself))]
         at += ids.size + parts[-1].size
     return Lesson(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -144,24 +144,14 @@ class _Source(NamedTuple):
         return np.searchsorted(self.start, character, side="right") - 1
 
 
-def _reply(
-    vocabulary: Vocabulary, answer: str, copied: Sequence[Part], sources: tuple[_Source, _Source], via: Range | None
-) -> Lesson:
-    """An answer, its parts copied (`Question.parts`), and its end.
-
-    Args:
-        sources: The context, and the question itself.
-        via: The passage to look at first, if it is another than what holds the answer.
-    """
+def _reply(vocabulary: Vocabulary, answer: str, copied: Sequence[Part], sources: tuple[_Source, _Source]) -> Lesson:
+    """An answer, its parts copied (`Question.parts`) from the sources, the context and the question itself, and its end."""
     answer, pieces, at = answer.strip(), [], 0
     for part, within in copied:
         part = part.strip()
         start = answer.index(part, at)
-        if within is None:
-            within = (0, len(sources[1].text))
-            piece = _copy(vocabulary, part, within, sources[1], within)
-        else:
-            piece = _copy(vocabulary, part, within, sources[0], via or within)
+        source = sources[0] if within else sources[1]
+        piece = _copy(vocabulary, part, within or (0, len(source.text)), source)
         if between := answer[at:start]:
             # what is copied may begin with the space before it
             between = between.removesuffix(" ") if vocabulary.decode(piece.ids[:1]).startswith(" ") else between
@@ -172,8 +162,8 @@ def _reply(
     return Lesson(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
 
 
-def _copy(vocabulary: Vocabulary, text: str, within: Range, source: _Source, passage: Range) -> Lesson:
-    """Part of an answer, each token of it with the one that it repeats, if the range holds it, and the passage to look at."""
+def _copy(vocabulary: Vocabulary, text: str, within: Range, source: _Source) -> Lesson:
+    """Part of an answer, each token of it with the one that it repeats, if the range holds it, and the range to look at."""
     ids, _, ends = vocabulary.encode_places(f" {text}")
     found = _places(source.text, text, *within)
     if found < 0:
@@ -184,7 +174,7 @@ def _copy(vocabulary: Vocabulary, text: str, within: Range, source: _Source, pas
         ids, token = verbatim, np.arange(first, last + 1)
     else:  # by a token's last character, which, unlike its first, is never the space that a word may begin with
         token = source.token(found + ends - 2)
-    around = source.place[source.token(np.array(passage) - [0, 1])].astype(np.int32)
+    around = source.place[source.token(np.array(within) - [0, 1])].astype(np.int32)
     return Lesson(ids, np.ones(ids.size, bool), source.place[token].astype(np.int32), np.tile(around, (ids.size, 1)))
 
 
