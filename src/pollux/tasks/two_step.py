@@ -3,8 +3,8 @@
     … The access code of the Aurelia is 4711. … Port Selby has the same access code as the Aurelia. …
     What is the access code of Port Selby?    the Aurelia: 4711
 
-The value stands nowhere near the second subject, so whoever looks for that alone finds no value. A model that first says whose value
-it is has one step left to go; a reply may leave that out. Facts are those of `facts`.
+The value stands nowhere near the second subject, so whoever looks for that alone finds no value. A model that first says whose
+value it is has one step left to go; a reply may leave that out. Facts are those of `facts`.
 """
 
 from __future__ import annotations
