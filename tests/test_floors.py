@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "pollux"
 FLOORS = [
-    ["base", "estimators"], ["media", "kernels", "tasks"], ["tokens"], ["data", "model"], ["engine"], ["train", "eval"],
+    ["base", "estimators"], ["media", "kernels", "tasks"], ["tokens"], ["data", "model"], ["engine"], ["train", "eval", "serve"],
     ["recipes"], ["commands"],
 ]  # fmt: skip
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -51,6 +51,7 @@ def test_plain_rooms_never_import_jax():
         for path in (SOURCE / room).rglob("*.py")
         if path.stem not in ("__init__", "pdf_child")
     ]
-    modules += ["pollux.base.config", "pollux.base.errors", "pollux.engine.request", "pollux.engine.sampler"]
+    modules += ["pollux.base.config", "pollux.base.errors"]
+    modules += [f"pollux.engine.{name}" for name in ("request", "sampler", "service")]
     code = f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nassert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(SOURCE.parent), "PATH": ""})

@@ -5,6 +5,9 @@
     ├── MediaError          a file cannot be turned into segments
     ├── CheckpointError     saved weights or state cannot be found, read or fitted to the model
     ├── ContextError        what was given does not fit the context, or a saved context is not usable
+    ├── RemoteError         a model behind an HTTP API refuses, or cannot be reached
+    ├── BusyError           more is being asked than the queue holds
+    ├── LateError           an answer was not ready by its deadline
     └── TrainingError       a training run cannot start or go on
 
 The command line prints one as ``error: {message}``, an empty line, ``hint: {hint}``. Anything else that escapes is a bug, and
@@ -50,6 +53,18 @@ class ContextError(PolluxError):
 
 class RemoteError(PolluxError):
     """A model behind an HTTP API refuses, cannot be reached, or gives what cannot be understood."""
+
+
+class BusyError(PolluxError):
+    """More is being asked than the queue holds; ``seconds``: after how long it is worth asking again."""
+
+    def __init__(self, message: str, hint: str = "", *, seconds: float = 1.0) -> None:
+        super().__init__(message, hint)
+        self.seconds = seconds
+
+
+class LateError(PolluxError):
+    """An answer was not ready by its deadline."""
 
 
 class TrainingError(PolluxError):

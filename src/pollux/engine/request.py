@@ -2,15 +2,21 @@
 
     Sampling ─┐
     questions ┴─> Engine.ask ──> Event, Event, … ──> Answer
+
+    Ask ──> Service.submit ──> Progress … Piece … Done | Failed
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from pollux.base.errors import ConfigError
-from pollux.media.segment import Place
+import numpy as np
+
+from pollux.base.errors import ConfigError, PolluxError
+from pollux.media.segment import Document, Place
 
 # Room for an answer is set aside before it begins; the limit is that of Gemini 1.5 (8,192 tokens of output).
 LONGEST_ANSWER = 8192
@@ -74,3 +80,95 @@ class Event:
     row: int
     text: str
     answer: Answer | None = None
+
+
+class Constraint(Protocol):
+    """What may come next in an answer that has to have some form. One for each answer; used by the engine's thread alone."""
+
+    def allowed(self) -> np.ndarray:
+        """bool [V]: the tokens that may come next; that which ends a turn (`vocabulary.END`) where the answer may end."""
+        ...
+
+    def take(self, token: int) -> None:
+        """Note the token that was chosen."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request to a `Service`.
+
+    Attributes:
+        question: What is asked now.
+        documents: What is read before it, in order. What begins with the same tokens as something read before is not read again.
+        turns: Finished turns, (asked, answered), between the documents and the question.
+        kept: The name of a context that `Service.keep` read, which comes before the documents.
+        constraint: Makes what the answer is constrained by; None where it is free.
+        top: Report the log probability of each token produced, and of so many of the likeliest; None for none of that.
+        client: Who asks. Clients have turns: one that asks much does not keep the others waiting.
+        deadline: On the clock of `time.monotonic`: when the answer is of no more use. None for never.
+    """
+
+    question: str
+    documents: tuple[Document, ...] = ()
+    turns: tuple[tuple[str, str], ...] = ()
+    kept: str | None = None
+    sampling: Sampling = Sampling()
+    constraint: Callable[[], Constraint] | None = None
+    top: int | None = None
+    client: str = ""
+    deadline: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many of a request's tokens are read, of how many; those found read already count as read."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Produced:
+    """A token of an answer: its number, its bytes, its natural log probability, and the likeliest (number, log probability)."""
+
+    token: int
+    bytes: bytes
+    log_probability: float = 0.0
+    likeliest: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text of an answer as it is produced, and the tokens since the piece before. The text may be empty, or lag behind the tokens:
+    half a character is not shown, nor what may turn out to begin a stop string."""
+
+    text: str
+    tokens: tuple[Produced, ...]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of a request: of all that came before the answer; of these, found read already; of the answer."""
+
+    prompt: int
+    kept: int
+    produced: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """The last thing said of a request that went well. The answer is None where nothing was asked (`Service.keep`)."""
+
+    answer: Answer | None
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The last thing said of a request that did not."""
+
+    error: PolluxError
+
+
+Said = Progress | Piece | Done | Failed

@@ -1,0 +1,42 @@
+"""A conversation's material, finished turns and question."""
+
+import pytest
+
+from pollux.media.segment import Document, Text
+from pollux.serve.arrange import LONG, SYSTEM, Message, arrange
+from pollux.serve.errors import ApiError
+
+BOOK = Document("a.txt", (Text("a.txt", "It rained."),))
+
+
+def test_documents_come_first_then_turns_then_the_question():
+    said = [("user", ("Hello.", BOOK)), ("model", ("Good ",)), ("model", ("day.",)), ("user", ("Why?",))]
+    ask = arrange([Message(*each) for each in said], "Be brief.")
+    assert [document.path for document in ask.documents] == [SYSTEM, "a.txt"]
+    assert ask.turns == (("Hello.", "Good day."),) and ask.question == "Why?"
+
+
+def test_two_messages_of_one_side_are_one():
+    ask = arrange([Message("user", ("One.",)), Message("user", ("Two?",))])
+    assert ask.question == "One.\nTwo?" and not ask.turns
+
+
+@pytest.mark.parametrize("between", ["\n\n", "\n", " "])
+def test_a_long_text_is_material_and_its_last_lines_the_question(between):
+    text = "It rained on the quay. " * (LONG // 20) + "The lamp was green." + between + "What colour was the lamp?"
+    ask = arrange([Message("user", (text,))])
+    (document,) = ask.documents
+    assert ask.question == "What colour was the lamp?"
+    assert document.segments[0].text + ask.question == text
+
+
+def test_a_long_text_without_a_break_is_cut_all_the_same():
+    ask = arrange([Message("user", ("x" * 5000,))])
+    assert ask.question and ask.documents[0].segments[0].text + ask.question == "x" * 5000
+
+
+@pytest.mark.parametrize("messages", [[], [Message("user", ("Hi",)), Message("model", ("Ho",))], [Message("user", (BOOK,))]])
+def test_where_nothing_is_asked_that_is_told(messages):
+    with pytest.raises(ApiError) as told:
+        arrange(messages)
+    assert told.value.code == 400
