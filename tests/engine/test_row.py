@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pollux.engine.engine import Row, _batches
+from pollux.engine.engine import _batches
 from pollux.engine.request import Sampling
+from pollux.engine.row import Row
 from pollux.tokens.vocabulary import END, shipped
 
 NOWHERE = (np.zeros((1, 1, 1), int), np.zeros((1, 1, 1)))

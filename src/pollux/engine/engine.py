@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import codecs
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +18,14 @@ from pollux.engine.amend import amended, spans
 from pollux.engine.context import ReadContext
 from pollux.engine.evidence import gather, passages
 from pollux.engine.request import Answer, Event, Sampling
+from pollux.engine.row import Row
 from pollux.engine.runner import Runner, Turn
-from pollux.engine.sampler import choose
 from pollux.media.segment import Document
 from pollux.model.sizes import LayerSpec, ModelConfig
 from pollux.model.transformer import weight_table
 from pollux.tokens import template
 from pollux.tokens.stream import Stream
-from pollux.tokens.vocabulary import END, SPECIAL, Vocabulary, shipped
+from pollux.tokens.vocabulary import END, Vocabulary, shipped
 
 # The longest question, in tokens: longer material belongs in a file, which is read at linear cost.
 LONGEST_QUESTION = 4096
@@ -248,54 +246,3 @@ def _bucket(length: int) -> int:
     while size < length:
         size *= 2
     return size
-
-
-@dataclass
-class Row:
-    """One answer while it is produced."""
-
-    number: int
-    sampling: Sampling
-    vocabulary: Vocabulary
-    tokens: list[int] = field(default_factory=list)
-    looks: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
-    text: str = ""
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        self._rng = np.random.default_rng([self.sampling.seed, self.number])
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._held = ""
-
-    @property
-    def done(self) -> bool:
-        return bool(self.reason)
-
-    def take(self, logits_V: np.ndarray, look: tuple[np.ndarray, np.ndarray]) -> str:
-        """Choose the next token; returns the text that can be shown now. What may turn out to begin a stop string is held back."""
-        token = choose(logits_V, self.sampling, self._rng)
-        if token < SPECIAL:  # the end of the turn; any other special token ends it as well
-            self.reason = "end"
-            return self._show(self._decoder.decode(b"", final=True), final=True)
-        self.tokens.append(token)
-        self.looks.append(look)
-        if len(self.tokens) >= self.sampling.limit:
-            self.reason = "limit"
-        return self._show(self._decoder.decode(self.vocabulary.decode_bytes([token]), final=self.done), final=self.done)
-
-    def _show(self, piece: str, *, final: bool) -> str:
-        pending = self._held + piece
-        if not self.text:
-            pending = pending.lstrip()
-        cut = min((at for stop in self.sampling.stop if (at := pending.find(stop)) >= 0), default=-1)
-        if cut >= 0:
-            self.reason, pending, final = "stop", pending[:cut], True
-        keep = 0 if final else _may_begin(pending, self.sampling.stop)
-        shown, self._held = (pending[: len(pending) - keep], pending[len(pending) - keep :])
-        self.text += shown
-        return shown
-
-
-def _may_begin(text: str, stops: Sequence[str]) -> int:
-    """How many last characters of the text are the beginning of a stop string."""
-    return max((n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pollux.base.errors import ConfigError, PolluxError
+from pollux.base.errors import ConfigError
 from pollux.media.segment import Document, Place
 
 # Room for an answer is set aside before it begins; the limit is that of Gemini 1.5 (8,192 tokens of output).
@@ -166,9 +166,9 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """The last thing said of a request that did not."""
+    """The last thing said of a request that did not. An error that is no `PolluxError` is a bug."""
 
-    error: PolluxError
+    error: Exception
 
 
 Said = Progress | Piece | Done | Failed

@@ -30,3 +30,10 @@ def probabilities(logits_V: np.ndarray, sampling: Sampling) -> np.ndarray:
     out_V = np.empty_like(p_V)
     out_V[order_V] = p_V / p_V.sum()
     return out_V
+
+
+def log_probabilities(logits_V: np.ndarray) -> np.ndarray:
+    """float64 [V]: natural logarithms of the softmax."""
+    logits_V = logits_V.astype(np.float64)
+    above_V = logits_V - logits_V.max()
+    return above_V - np.log(np.exp(above_V).sum())
