@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "pollux"
 FLOORS = [
-    ["base", "estimators"], ["media", "kernels", "tasks"], ["tokens"], ["data", "model"], ["engine"], ["train", "eval", "serve"],
+    ["base", "estimators", "segmentation"], ["media", "kernels", "tasks"], ["tokens"], ["data", "model"], ["engine"], ["train", "eval", "serve"],
     ["recipes"], ["commands"],
 ]  # fmt: skip
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -47,7 +47,7 @@ def test_package_files_stay_empty(room):
 def test_plain_rooms_never_import_jax():
     modules = [
         ".".join(("pollux", *path.relative_to(SOURCE).with_suffix("").parts))
-        for room in ("media", "tasks", "tokens")
+        for room in ("media", "segmentation", "tasks", "tokens")
         for path in (SOURCE / room).rglob("*.py")
         if path.stem not in ("__init__", "pdf_child")
     ]

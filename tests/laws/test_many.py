@@ -245,6 +245,22 @@ def test_a_constraint_is_obeyed_and_log_probabilities_are_the_models_own(desk):
         assert [p for _, p in token.likeliest] == sorted((p for _, p in token.likeliest), reverse=True)
 
 
+class Broken(Only):
+    """Gives up at its third token."""
+
+    def take(self, token: int) -> None:
+        super().take(token)
+        if token == shipped().encode(" {who")[-1]:
+            raise ConfigError("this form takes too much work", "ask for a simpler one")
+
+
+def test_a_constraint_that_gives_up_takes_nobody_with_it(desk):
+    broken = ask(desk, "Who slept?", constraint=lambda: Broken(" {who: me}"), sampling=replace(SHORT, limit=40))
+    other = ask(desk, "And then?", sampling=replace(SHORT, limit=40))
+    assert isinstance(broken.last(), Failed) and "too much work" in broken.last().error.message
+    assert other.answer.tokens
+
+
 def test_a_listener_that_fails_loses_its_own_answer_only(desk):
     def broken(said) -> None:
         raise RuntimeError("gone")

@@ -401,14 +401,23 @@ class Desk:
         try:
             if seated:
                 table.join(seated)
-            for job, output in table.step(lambda job: job.row.tokens[-1]):
-                job.filled += 1
-                self._took(job, output)
-                if not job.over and job.filled >= table.room:
-                    self._move(job, table)
+            outputs = table.step(lambda job: job.row.tokens[-1])
         except Exception as error:
             self._tables.pop(key, None)
             self._fail([*table.guests, *(job for job, _ in seated)], error)
+            return
+        for job, output in outputs:
+            self._go_on(job, output, table)
+
+    def _go_on(self, job: Job, output: Output, table: Table[Job]) -> None:
+        """One row's next token; what goes wrong with it (its constraint, say) is its own."""
+        try:
+            job.filled += 1
+            self._took(job, output)
+            if not job.over and job.filled >= table.room:
+                self._move(job, table)
+        except Exception as error:
+            self._fail([job], error)
 
     def _move(self, job: Job, table: Table[Job]) -> None:
         """To a table with more room."""

@@ -59,7 +59,7 @@ def _published(corpus: Corpus, vocabulary: Vocabulary, length: int, seed: int) -
     these have room for them."""
     asked = max(2, min(40, length // 64))
     words = int((length - asked * 3 * _QUESTION // 2) * _CHARACTERS)
-    counts = {"facts": (2, 2 * asked), "links": (max(2, asked // 2), asked)}
+    counts = {"facts": (2, 2 * asked), "links": (max(1, asked // 4), asked // 2), "direct": (max(1, asked // 4), asked // 2)}
     linked = TwoStep(corpus.prose, characters=(min(400, words), words), borrowed=0.75, seed=seed, **counts)
     sources = [Source("two steps", WEIGHTS["two steps"], linked)]
     for size in (length // 2, length):

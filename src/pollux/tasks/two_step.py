@@ -1,7 +1,7 @@
 """Two steps: a fact, told elsewhere in the text to hold for a second subject as well, and asked for through that one.
 
     … The access code of the Aurelia is 4711. … Port Selby has the same access code as the Aurelia. …
-    What is the access code of Port Selby?    the Aurelia: 4711
+    What is the access code of Port Selby?    same as the Aurelia: 4711
 
 The value stands nowhere near the second subject, so whoever looks for that alone finds no value. A model that first says whose
 value it is has one step left to go; a reply may leave that out. Facts are those of `facts`.
@@ -20,7 +20,8 @@ from pollux.tasks.facts import Draw, Fact, Seen, drawing, load_phrasings, render
 from pollux.tasks.prose import draw_size, file_name, filler, insert
 from pollux.tasks.task import Example, Question, exact
 
-_WHOSE = ": "  # between the first subject and the value in an answer
+# What an answer says: without its first words, that a subject is not yet what is asked for would have to be known when it ends.
+_ANSWER, _WHOSE = "same as {subject}: {value}", ": "
 _TRIES = 20  # draws of a second subject, each of which may be one that the text holds already
 
 
@@ -42,6 +43,8 @@ class TwoStep:
         characters: Length of a context, drawn log-uniformly between the two.
         facts: How many facts that name an attribute, drawn uniformly; at most nine tenths of a context.
         links: How many of them a second subject shares, drawn uniformly; each is asked for.
+        direct: How many facts are asked for by their own subject besides, drawn uniformly; where there were none, whoever learns
+            from several questions of one context could tell from the answers before what kind of answer is wanted.
         borrowed: As `recall.Recall` has it.
         size: How many examples there are.
     """
@@ -52,6 +55,7 @@ class TwoStep:
     characters: tuple[int, int] = (1000, 4000)
     facts: tuple[int, int] = (2, 8)
     links: tuple[int, int] = (1, 4)
+    direct: tuple[int, int] = (0, 0)
     borrowed: float = 0.0
     seed: int = 0
     size: int = 1_000_000
@@ -80,10 +84,12 @@ class TwoStep:
         rest = characters - sum(len(statement) + 4 for statement in (*statements, *links))
         text = filler(self.documents, rng, rest) if rest > 100 and len(self.documents) else ""
         context, ranges = insert(text, [*statements, *links], rng)
-        questions = (
-            self._ask(facts[n], other, ranges[n], via, rng)
-            for n, other, via in zip(shared, others, ranges[len(facts) :], strict=True)
-        )
+        triples = zip(shared, others, ranges[len(facts) :], strict=True)
+        questions = [self._ask(facts[n], other, ranges[n], via, rng) for n, other, via in triples]
+        direct = rng.sample(range(len(facts)), min(rng.randint(*self.direct), len(facts)))
+        questions += [self._ask_directly(facts[n], ranges[n], rng) for n in direct]
+        if direct:
+            rng.shuffle(questions)
         return Example(context, tuple(questions), ((0, file_name(rng)),))
 
     def _link(self, fact: Fact, other: str, rng: Random) -> str:
@@ -94,11 +100,15 @@ class TwoStep:
     def _ask(self, fact: Fact, other: str, evidence: tuple[int, int], via: tuple[int, int], rng: Random) -> Question:
         text = render(rng.choice(fact.phrasing.questions), replace(fact, subject=other))
         kind, parts = f"two_step/{self.phrasings}/{fact.phrasing.id}", ((fact.subject, via), (fact.value, evidence))
-        return Question(text, f"{fact.subject}{_WHOSE}{fact.value}", evidence, kind, parts)
+        return Question(text, _ANSWER.format(subject=fact.subject, value=fact.value), evidence, kind, parts)
+
+    def _ask_directly(self, fact: Fact, evidence: tuple[int, int], rng: Random) -> Question:
+        text = render(rng.choice(fact.phrasing.questions), fact)
+        return Question(text, fact.value, evidence, f"two_step/{self.phrasings}/direct/{fact.phrasing.id}")
 
     def score(self, question: Question, reply: str) -> float:
         """1.0 when the value is the reply, or what stands in it behind whosever it is said to be; else 0.0."""
-        value = question.parts[1][0]
+        value = question.parts[-1][0] if question.parts else question.answer
         return max(exact(replace(question, answer=value), said) for said in (reply, reply.rpartition(_WHOSE)[2]))
 
 
