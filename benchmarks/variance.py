@@ -16,7 +16,9 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pollux.estimators import binary, categorical
 from pollux.estimators.pairs import gradient
@@ -33,6 +35,8 @@ CATEGORICAL = {
     "CARMS, sticks": categorical.stick_breaking,
 }
 COUNTS = (2, 4, 6, 8, 10)
+# Millionths: rounding, where there is no variance.
+_NOTHING = 1e-6
 TABLE = 3.0 * np.arange(1, 10).reshape(3, 3)
 
 
@@ -56,6 +60,17 @@ def settings() -> dict[str, tuple[dict, jax.Array, Callable]]:
     return found | {"categorical, 3 of 3": (CATEGORICAL, jnp.asarray(np.log(p), jnp.float32), linear)}
 
 
+def _line(axis: Axes, found: list[float], name: str) -> None:
+    """A line through what is above 0, which is all that a logarithmic axis has; where nothing is, the name alone."""
+    some = [(n, v) for n, v in zip(COUNTS, found, strict=True) if v > _NOTHING]
+    axis.plot(*(zip(*some, strict=True) if some else ([], [])), "o-", markersize=3, label=_label(name, found))
+
+
+def _label(name: str, found: list[float]) -> str:
+    none = [str(n) for n, v in zip(COUNTS, found, strict=True) if v <= _NOTHING]
+    return name if not none else f"{name}: none" if len(none) == len(COUNTS) else f"{name}: none at {', '.join(none)}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=200_000, help="estimates (default: 200000)")
@@ -67,10 +82,15 @@ def main() -> None:
         for name, make in methods.items():
             found = [variance(make, logits, f, n, args.draws) for n in COUNTS]
             print(f"{title:22} {name:16} " + "  ".join(f"n={n}: {v:.4g}" for n, v in zip(COUNTS, found, strict=True)))
-            axis.plot(COUNTS, found, "o-", markersize=3, label=name)
-        axis.set(title=title, xlabel="draws", yscale="symlog" if min(found) < 1e-9 else "log", xticks=COUNTS)
-        axis.legend(frameon=False, fontsize=7)
-    axes[0].set_ylabel("variance of an estimate")
+            _line(axis, [v * (1 if methods is CATEGORICAL else 1e6) for v in found], name)
+        axis.set(title=title, xlabel="draws", yscale="log", xticks=COUNTS)
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False, fontsize=7, borderaxespad=0)
+    axes[0].set_ylabel("variance of an estimate, millionths")
+    axes[-1].set_ylabel("variance of an estimate")
     if args.plot:
         figure.savefig(args.plot, dpi=150)
 

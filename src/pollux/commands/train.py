@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pollux.base.errors import ConfigError
 from pollux.base.models import find
+from pollux.commands import train_vae
 from pollux.commands.terminal import Parser, printable
 from pollux.recipes.registry import RECIPES
 
@@ -18,25 +19,27 @@ if TYPE_CHECKING:
     from pollux.tokens.vocabulary import Vocabulary
     from pollux.train.loop import Run
 
+_RECIPES = {**{name: recipe.summary for name, recipe in RECIPES.items()}, train_vae.NAME: train_vae.ABOUT}
 _ABOUT = """
 Train a model on folders of text, from scratch or from weights that are there. Progress is saved every few minutes and on Ctrl-C;
 the same command goes on from there. Files named *.jsonl, *.jsonl.gz or *.jsonl.xz hold question/answer pairs, with the keys
 prompt and completion.
 
 recipes:
-""" + "\n".join(f"  {name:8} {recipe.summary}" for name, recipe in RECIPES.items())
+""" + "\n".join(f"  {name:8} {summary}" for name, summary in _RECIPES.items())
 _EXAMPLES = """
 pollux train laptop --data texts/
 pollux train base --data novels/ --data code/ --out runs/mine --mesh data=2
 pollux train further --data letters/
+pollux train vae --data digits/ --estimator arms --n 4 --steps 6000
 pollux ask --model runs/mine book.txt "Who is the harbour master?"
 """
 
 
 def add(commands) -> None:
     parser: Parser = commands.add_parser("train", help="train a model on folders of text", description=_ABOUT, examples=_EXAMPLES)
-    parser.add_argument("recipe", choices=RECIPES, metavar="RECIPE", help="one of: " + ", ".join(RECIPES))
-    help_data = "a folder of texts; may be repeated"
+    parser.add_argument("recipe", choices=_RECIPES, metavar="RECIPE", help="one of: " + ", ".join(_RECIPES))
+    help_data = "a folder of texts; may be repeated (vae: one of pictures)"
     parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR", help=help_data)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where everything goes (default: runs/RECIPE)")
     help_from = "a model whose weights to begin from (default: the recipe's, or random ones)"
@@ -47,6 +50,7 @@ def add(commands) -> None:
     parser.add_argument("--mesh", type=mesh, default={}, metavar="AXIS=N,…", help="devices by axis, such as data=2,tensor=2")
     parser.add_argument("--vocabulary", type=Path, metavar="FILE", help="made by 'pollux tokenizer train' (default: Pollux's own)")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events to OUT/tensorboard")
+    train_vae.add_options(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -65,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
     if args.steps is not None and args.steps < 1:
         args.parser.error("--steps must be 1 or more")
     _log()
+    if args.recipe == train_vae.NAME:
+        return train_vae.run(args)
+    train_vae.refuse(args)
     from pollux.base.config import prepare_jax
 
     prepare_jax()
