@@ -100,7 +100,8 @@ class TestStart:
     def test_every_command_has_help_with_examples(self, capsys):
         from pollux.cli import main
 
-        for words in (["ask"], ["chat"], ["train"], ["info"], ["doctor"], ["tokenizer"], ["tokenizer", "count"]):
+        single = ([name] for name in ("ask", "chat", "serve", "studio", "train", "info", "doctor", "tokenizer"))
+        for words in (*single, ["tokenizer", "count"]):
             with pytest.raises(SystemExit) as stop:
                 main([*words, "--help"])
             out = capsys.readouterr().out
@@ -394,3 +395,21 @@ def test_train_stops_and_goes_on(env, pollux, tmp_path, text):
 
     engine = package.load(str(tmp_path / "out"))
     assert engine.vocabulary.size == engine.runner.config.vocab_size == 400, "the vocabulary beside the weights is used"
+
+
+def test_train_vae(pollux, tmp_path):
+    pictures = bytes(range(256)) * (98 * 8)  # 256 of 28 x 28
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "images-idx3-ubyte").write_bytes(bytes.fromhex("00000803 00000100 0000001c 0000001c") + pictures)
+    words = ("train", "vae", "--data", tmp_path / "data", "--out", tmp_path / "out", "--model", "linear", "--n", "2")
+    status, out, err = pollux(*words, "--steps", "3", "--estimator", "loorf")
+    assert status == 0 and "linear, loorf, n=2, 3 steps; 200 pictures to train, 28 pictures to valid" in out, out + err
+    assert "bound of 100 draws, test part" in out and json.loads((tmp_path / "out" / "summary.json").read_text())["steps"] == 3
+    status, out, err = pollux(*words)
+    assert (status, out) == (1, "") and "error: " in err and "another estimator (loorf, this one has arms)" in err
+    assert is_error(pollux(*words, "--estimator", "carms-i"), 1, "not for bits", "arms")
+    assert is_error(pollux(*words[:-1], "1"), 1, "2 draws or more, got n=1")
+    assert is_error(pollux(*words, "--mesh", "data=2"), 2, "vae has no --mesh")
+    assert is_error(pollux("train", "laptop", "--data", tmp_path, "--n", "3"), 2, "laptop has no --n")
+    (tmp_path / "data" / "images-idx3-ubyte").write_bytes(pictures)
+    assert is_error(pollux(*words), 1, "images-idx3-ubyte is no IDX file")

@@ -140,3 +140,42 @@ def test_hostile_heads_are_looked_at_in_no_time(head):
     begin = time.perf_counter()
     sniff.is_html(head, "a")
     assert time.perf_counter() - begin < 0.5
+
+
+@pytest.mark.parametrize(
+    ("head", "wanted"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ("image", "png")),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", ("image", "jpeg")),
+        (b"GIF89a\x10\0\x10\0", ("image", "gif")),
+        (b"RIFF\x24\0\0\0WEBPVP8L", ("image", "webp")),
+        (b"RIFF\x24\0\0\0WAVEfmt ", ("audio", "wav")),
+        (b"RIFF\x24\0\0\0AVI LIST", ("video", "avi")),
+        (b"FORM\0\0\0\x24AIFFCOMM", ("audio", "aiff")),
+        (b"fLaC\0\0\0\x22", ("audio", "flac")),
+        (b"OggS\0\x02", ("audio", "ogg")),
+        (b"ID3\x04\0\0", ("audio", "mp3")),
+        (b"\xff\xfb\x90\x64\0\0", ("audio", "mp3")),
+        (b"\xff\xf1\x50\x80\0\0", ("audio", "aac")),
+        (b"\0\0\0\x18ftypmp42", ("video", "mov")),
+        (b"\0\0\0\x18ftypM4A ", ("video", "mov")),
+        (b"\x1a\x45\xdf\xa3\x01\0", ("video", "matroska")),
+        (b"\x47\x40\0\x10".ljust(188, b"\xff") * 3, ("video", "mpegts")),
+        (b"\0\0\0\x18ftypheic", None),
+        (b"\xff\xfe\0h\0e\0l", None),
+        (b"\x7fELF\0\0\0", None),
+        (b"%PDF-1.4\n\0", None),
+        (b"RIFF raff of WAVE", None),
+        (b"ID3 tags explained", None),
+        (b"Saved as WAVE\0", None),
+        (b"", None),
+    ],
+)
+def test_what_can_be_seen_and_heard_is_known_by_its_first_bytes(head, wanted):
+    assert sniff.medium(head) == wanted
+
+
+@given(st.binary(max_size=600))
+def test_any_bytes_are_sniffed(data):
+    found = sniff.medium(data)
+    assert found is None or b"\0" in data

@@ -30,6 +30,13 @@ def test_a_long_text_is_material_and_its_last_lines_the_question(between):
     assert document.segments[0].text + ask.question == text
 
 
+def test_what_stands_behind_the_question_belongs_to_it():
+    book = "It rained on the quay. " * (LONG // 20)
+    question = "What is the magic number? Don't repeat your findings\n\nHere is the magic number from the context:"
+    ask = arrange([Message("user", (f"<context>\n{book}\n</context>\n\n{question}",))])
+    assert ask.question == question and ask.documents[0].segments[0].text.endswith("</context>\n\n")
+
+
 def test_a_long_text_without_a_break_is_cut_all_the_same():
     ask = arrange([Message("user", ("x" * 5000,))])
     assert ask.question and ask.documents[0].segments[0].text + ask.question == "x" * 5000

@@ -24,12 +24,17 @@ _ANY = {"v": "v1|v1beta|v1alpha"}
 
 @dataclass(frozen=True)
 class Route:
-    """Attributes: ``openai``: whether its errors, and those of getting to it, are told in OpenAI's form."""
+    """Attributes:
+    method: As in HTTP, or ``WEBSOCKET``, whose handler is given the socket, checks the key itself, and gives nothing.
+    openai: Whether its errors, and those of getting to it, are told in OpenAI's form.
+    open: Whether it is answered without a key, and not counted by limits: pages, health, a way that is a secret itself.
+    """
 
     method: str
     path: str
     handler: Handler
     openai: bool = False
+    open: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern:
@@ -45,11 +50,12 @@ def find(routes: Sequence[Route], method: str, path: str) -> tuple[Route, dict[s
     Raises:
         ApiError: 404 where there is none, 405 where there is one for other methods alone.
     """
-    found = [(route, match) for route in routes if (match := route.pattern.fullmatch(path))]
-    for route, match in found:
-        if method in (route.method, "HEAD" if route.method == "GET" else ""):
-            return route, match.groupdict()
-    if found:
-        allowed = ", ".join(sorted({route.method for route, _ in found}))
-        raise ApiError(405, f"{path} takes {allowed}, not {method}.")
+    others = set()
+    for route in routes:
+        if match := route.pattern.fullmatch(path):
+            if method in (route.method, "HEAD" if route.method == "GET" else ""):
+                return route, match.groupdict()
+            others.add(route.method)
+    if others:
+        raise ApiError(405, f"{path} takes {', '.join(sorted(others))}, not {method}.")
     raise ApiError(404, f"{path} is not found on this server.")
