@@ -1,6 +1,7 @@
 """The way in: what the user names becomes documents, and one clear problem for each file that cannot be read.
 
     paths ─folder.find→ files ─load→ bytes ─sniff→ text | html | pdf ─decode→ Document
+                          └─ where senses are asked for: first bytes ─sniff→ image | audio | video ─describe→ Document
 
 Nothing a file holds makes `read` raise or wait: pipes and devices are never opened, sizes and times are bounded.
 """
@@ -8,22 +9,17 @@ Nothing a file holds makes `read` raise or wait: pipes and devices are never ope
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pollux.base.errors import MediaError
-from pollux.media import document, folder, sniff
+from pollux.media import audio, document, folder, image, sniff, video
 from pollux.media.segment import Document, Problem, Reading, Text
+from pollux.media.senses import Video
+from pollux.media.source import Bounds, Source, opened, size, unreadable
 
-_KINDS = {
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a folder",
-}
+_HEAD = 1 << 16  # bytes by which a picture, a sound or a film is known
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,24 @@ class Limits:
     pdf_memory: int = 2 << 30
 
 
-def read(paths: Sequence[str | Path], *, stdin: bytes | None = None, limits: Limits = Limits()) -> Reading:
+@dataclass(frozen=True)
+class Senses:
+    """That pictures, sound and films are read as well, and how. They come as segments that describe them (`media.senses`).
+
+    Attributes:
+        rate: Frames a second of films; None for every frame.
+        moving: Whether an animated picture is read as a film, rather than frame by frame.
+        bounds: How much is read.
+    """
+
+    rate: float | None = 1.0
+    moving: bool = False
+    bounds: Bounds = Bounds()
+
+
+def read(
+    paths: Sequence[str | Path], *, stdin: bytes | None = None, limits: Limits = Limits(), senses: Senses | None = None
+) -> Reading:
     """Read files, folders, patterns ("src/**/*.py", quoted) and "-", standard input, in the order given.
 
     A file that is named twice, or reached by two ways, is read once. Nothing about the files makes this raise.
@@ -58,32 +71,40 @@ def read(paths: Sequence[str | Path], *, stdin: bytes | None = None, limits: Lim
         paths: What to read.
         stdin: What came on standard input, for "-".
         limits: How much to read.
+        senses: How to read pictures, sound and films, and what there is to see in a PDF; None reads text only.
 
     Returns:
         The documents, the problems, and how many files in folders were passed over.
     """
-    shelf = _Shelf(stdin, limits)
+    shelf = _Shelf(stdin, limits, senses)
     for given in paths:
         shelf.add(os.fspath(given))
     return Reading(tuple(shelf.documents), tuple(shelf.problems), shelf.skipped)
 
 
-def decode(data: bytes, path: str, limits: Limits = Limits()) -> tuple[Document, list[Problem]]:
+def decode(
+    data: bytes, path: str, limits: Limits = Limits(), senses: Senses | None = None, *, file: str = ""
+) -> tuple[Document, list[Problem]]:
     """Turn one file's bytes into a document, with warnings about what was guessed or lost.
 
     Args:
         data: The whole file.
         path: What to call it; its extension helps to tell HTML from source code.
         limits: Bounds for PDF.
+        senses: As `read` takes it.
+        file: Where the bytes are on disk, so that a PDF whose pages are seen need not stay in memory.
 
     Raises:
         MediaError: The bytes hold no text, or none that this version can take out; `sniff.NotText` for the former.
     """
     if not data:
         raise sniff.NotText(f"{path} is empty", "give a file that holds text.", path=path)
+    if senses is not None and (found := sniff.medium(data[:_HEAD])):
+        return perceive(Source(found.form, data=data, bounds=senses.bounds), found.sense, path, senses)
     if sniff.kind(data, path) == "pdf":
         bounds = {"page_seconds": limits.pdf_page_seconds, "seconds": limits.pdf_seconds, "memory": limits.pdf_memory}
-        return document.pdf(data, path, pages=limits.pdf_pages, **bounds)
+        source = Source("pdf", file, None if file else data, senses.bounds) if senses else None
+        return document.pdf(data, path, pages=limits.pdf_pages, **bounds, source=source)
     text, remark = sniff.text_of(data, path)
     lines = None
     if sniff.is_html(text, path):
@@ -95,6 +116,17 @@ def decode(data: bytes, path: str, limits: Limits = Limits()) -> tuple[Document,
     return Document(path, (Text(path, text, lines=lines),)), warnings
 
 
+def perceive(source: Source, sense: sniff.Sense, path: str, senses: Senses) -> tuple[Document, list[Problem]]:
+    """Describe a picture, a sound or a film, with warnings. Raises MediaError for what is damaged or too large."""
+    if sense == "audio":
+        return Document(path, (audio.describe(source, path),)), []
+    if sense == "image" and not (senses.moving and image.is_moving(source, path)):
+        images, warnings = image.describe(source, path)
+        return Document(path, images), warnings
+    film = video.animated(source, path) if sense == "image" else video.describe(source, path)
+    return Document(path, (replace(film, rate=senses.rate) if isinstance(film, Video) else film,)), []
+
+
 def load(file: str, label: str, most: int) -> tuple[bytes, tuple[int, int]]:
     """Read a regular file of at most ``most`` bytes; also gives its identity (device and inode).
 
@@ -103,29 +135,35 @@ def load(file: str, label: str, most: int) -> tuple[bytes, tuple[int, int]]:
         MediaError: It is missing, unreadable or too large.
     """
     try:
-        _regular(os.stat(file), label)
-        # It may be replaced by a pipe between the two calls: not blocking, and looking again, covers that.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-        with open(os.open(file, flags), "rb") as opened:
-            status = os.fstat(opened.fileno())
-            _regular(status, label)
+        with opened(file, label) as found:
+            status = os.fstat(found.fileno())
             if status.st_size > most:
                 raise _too_large(label, status.st_size, most)
-            data = opened.read(status.st_size + 1) or b""
-            while len(data) <= most and (more := opened.read(1 << 20)):  # it grew, or is one of /proc, whose size is 0
+            data = found.read(status.st_size + 1) or b""
+            while len(data) <= most and (more := found.read(1 << 20)):  # it grew, or is one of /proc, whose size is 0
                 data += more
     except (OSError, ValueError) as error:
-        raise _unreadable(file, label, error) from error
+        raise unreadable(file, label, error) from error
     if len(data) > most:
         raise _too_large(label, len(data), most)
     return data, (status.st_dev, status.st_ino)
 
 
+def _glance(file: str, label: str) -> tuple[sniff.Medium | None, tuple[int, int]]:
+    """What picture, sound or film a file is, and its identity. Raises as `load` does."""
+    try:
+        with opened(file, label) as found:
+            status = os.fstat(found.fileno())
+            return sniff.medium(found.read(_HEAD) or b""), (status.st_dev, status.st_ino)
+    except (OSError, ValueError) as error:
+        raise unreadable(file, label, error) from error
+
+
 class _Shelf:
     """What one reading has gathered so far."""
 
-    def __init__(self, stdin: bytes | None, limits: Limits) -> None:
-        self.stdin, self.limits = stdin, limits
+    def __init__(self, stdin: bytes | None, limits: Limits, senses: Senses | None) -> None:
+        self.stdin, self.limits, self.senses = stdin, limits, senses
         self.documents: list[Document] = []
         self.problems: list[Problem] = []
         self.skipped = 0
@@ -156,10 +194,12 @@ class _Shelf:
             self._stop(found.label, f"more than {self.limits.files:,} files were named")
             return
         try:
+            if self.senses is not None and self._perceived(found, self.senses):
+                return
             data, identity = load(found.file, found.label, self.limits.file_bytes)
             if identity not in self.seen:
                 self.seen.add(identity)
-                self._keep(data, found.label)
+                self._keep(data, found.label, found.file)
         except sniff.NotText as error:
             self.skipped += not found.named
             self.problems.extend([_problem(error)] if found.named else [])
@@ -167,6 +207,15 @@ class _Shelf:
             self.problems.append(_problem(error))
         except MemoryError:
             self.problems.append(Problem(found.label, f"{found.label} does not fit in memory", "split it."))
+
+    def _perceived(self, found: folder.Found, senses: Senses) -> bool:
+        """Whether a file is a picture, a sound or a film; then it is described, and never loaded."""
+        medium, identity = _glance(found.file, found.label)
+        if medium is not None and identity not in self.seen:
+            self.seen.add(identity)
+            source = Source(medium.form, found.file, bounds=senses.bounds)
+            self._put(*perceive(source, medium.sense, found.label, senses))
+        return medium is not None
 
     def _take_stdin(self) -> None:
         if "-" in self.seen:
@@ -183,12 +232,14 @@ class _Shelf:
         except MediaError as error:
             self.problems.append(_problem(error))
 
-    def _keep(self, data: bytes, label: str) -> None:
+    def _keep(self, data: bytes, label: str, file: str = "") -> None:
         self.bytes += len(data)
         if self.bytes > self.limits.total_bytes:
-            self._stop(label, f"the files are more than {_size(self.limits.total_bytes)} together")
+            self._stop(label, f"the files are more than {size(self.limits.total_bytes)} together")
             return
-        read, warnings = decode(data, label, self.limits)
+        self._put(*decode(data, label, self.limits, self.senses, file=file))
+
+    def _put(self, read: Document, warnings: list[Problem]) -> None:
         self.documents.append(read)
         self.problems.extend(warnings)
 
@@ -197,29 +248,8 @@ class _Shelf:
         self.problems.append(Problem(label, f"{why}; {label} and what follows was not read", "name fewer files."))
 
 
-def _regular(status: os.stat_result, label: str) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        what = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
-        raise sniff.NotText(
-            f"{label} is {what}, not a file", "write what it gives to a file, or pipe it in.", path=label
-        )
-
-
-def _unreadable(file: str, label: str, error: OSError | ValueError) -> MediaError:
-    """Say why a file could not be opened, and where a name is wrong, which is near."""
-    if isinstance(error, FileNotFoundError) and os.path.islink(file):
-        target = folder.label(os.readlink(file))
-        return MediaError(f"{label} is a broken link (to {target})", "restore what it points to.", path=label)
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return MediaError(f"there is no file {label or repr(label)}", folder.suggest(file), path=label)
-    if isinstance(error, PermissionError):
-        return MediaError(f"{label} may not be read by you", "check its permissions (ls -l).", path=label)
-    why = error.strerror if isinstance(error, OSError) else str(error)
-    return MediaError(f"{label} cannot be read: {why}", "check the name and the disk.", path=label)
-
-
-def _too_large(label: str, size: int, most: int) -> MediaError:
-    message = f"{label} is {_size(size)}, and a file may be {_size(most)} at most"
+def _too_large(label: str, count: int, most: int) -> MediaError:
+    message = f"{label} is {size(count)}, and a file may be {size(most)} at most"
     return MediaError(message, "split it, or raise Limits.file_bytes.", path=label)
 
 
@@ -238,11 +268,3 @@ def _nothing(given: str, met: int) -> Problem:
 
 def _problem(error: MediaError) -> Problem:
     return Problem(error.path, error.message, error.hint)
-
-
-def _size(count: int) -> str:
-    """A number of bytes as people write it."""
-    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= scale:
-            return f"{count / scale:.3g} {unit}"
-    return f"{count} bytes"

@@ -18,7 +18,9 @@ import sys
 from pathlib import Path
 
 from pollux.base.errors import MediaError
+from pollux.media import pages
 from pollux.media.segment import Document, Problem, Text
+from pollux.media.source import Source
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+)>")
 _BOGUS = re.compile(r"<(?:[!?]|/(?![a-zA-Z]))")  # doctype, processing instruction and the like: nothing that is seen
@@ -164,9 +166,11 @@ def _decoded(raw: str) -> str:
 
 
 def pdf(
-    data: bytes, path: str, *, pages: int, page_seconds: float, seconds: float, memory: int
+    data: bytes, path: str, *, pages: int, page_seconds: float, seconds: float, memory: int, source: Source | None = None
 ) -> tuple[Document, list[Problem]]:
     """Read a PDF as one Text per page that has text; pages are numbered as they lie in the file, from 1.
+
+    With ``source``, also as what there is to see: pages without text, and the larger pictures on the others.
 
     Args:
         data: The whole file.
@@ -175,9 +179,10 @@ def pdf(
         page_seconds: Time for one page, in seconds, and for opening the file.
         seconds: Time for the whole file; what has been read by then is kept.
         memory: Bytes that the child process may take beside the file itself.
+        source: From where pages are to be drawn when they are wanted.
 
     Raises:
-        MediaError: The file is encrypted or damaged, or no page has text.
+        MediaError: The file is encrypted or damaged, or no page has text, or is to be seen.
     """
     try:
         lines = _child(data, pages, page_seconds, seconds, memory + 2 * len(data))
@@ -191,11 +196,32 @@ def pdf(
     texts = tuple(Text(path, line["text"], page=line["page"]) for line in lines if line.get("text"))
     bare = [line["page"] for line in lines if line.get("text") == ""]
     faults = {line["page"]: line["fault"] for line in lines if "fault" in line}
+    if source is not None and (texts or bare or faults):
+        return _illustrated(source, path, count, texts, bare, list(faults))
     if not texts and bare and not faults:
         raise MediaError(f"{path} has no text layer on any of its {len(bare)} page(s): a scan?", _ocr(path), path=path)
     if not texts:
         raise _unopened(next(iter(faults.values()), "it has no pages, or reading them takes too long"), path)
     return Document(path, texts), _remarks(path, count, len(texts), bare, list(faults))
+
+
+def _illustrated(
+    source: Source, path: str, count: int, texts: tuple[Text, ...], bare: list[int], faulty: list[int]
+) -> tuple[Document, list[Problem]]:
+    """A PDF's text together with what there is to see on its pages, in their order."""
+    written = [text.page for text in texts]
+    try:
+        seen, lost = pages.seen(source, path, written, bare + faulty)
+    except MediaError as error:
+        if not texts:
+            raise
+        read, problems = Document(path, texts), _remarks(path, count, len(texts), bare, faulty)
+        return read, [*problems, Problem(path, f"{error.message}: only its text was read", error.hint, "warning")]
+    if not texts and not seen:
+        raise _unopened("there is nothing on its pages that can be read or drawn", path)
+    failed = sorted({*faulty, *lost}.difference(written))
+    together = tuple(sorted([*texts, *seen], key=lambda segment: segment.page))
+    return Document(path, together), _remarks(path, count, len({*written, *bare}.difference(failed)), [], failed)
 
 
 def _remarks(path: str, count: int, read: int, bare: list[int], failed: list[int]) -> list[Problem]:

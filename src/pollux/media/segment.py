@@ -1,7 +1,7 @@
 """The nouns of reading: a segment is a run of one medium that knows its place.
 
     Reading ── documents ── Document ── segments ── Text ── .place(start, end) ── Place (file, page, line, range, snippet)
-            └─ problems ─── Problem
+            └─ problems ─── Problem              └─ Image, Audio, Video (`senses`) ─ Spot (file, page, time, region)
 
 Offsets count characters (code points) of decoded text and lines count "\\n", so "\\r\\n" is one line end and a lone "\\r" none,
 as in git, grep and most editors.
@@ -13,7 +13,10 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pollux.media.senses import Audio, Image, Video
 
 # Newlines are counted once per block of this many characters: str.count passes 64 Ki characters in microseconds, and the
 # counts of a 2 GiB text are 32 Ki integers, where one integer per line would be gigabytes.
@@ -104,10 +107,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Document:
-    """One file as segments in reading order: one Text for a text file, one per page for a PDF."""
+    """One file as segments in reading order: one Text for a text file, one per page for a PDF.
+
+    Where the senses are asked for: an Image per picture, frame of an animation, page without text and picture on a page that has
+    some (after its text), an Audio for a sound file, a Video for a film.
+    """
 
     path: str
-    segments: tuple[Text, ...]
+    segments: tuple[Text | Image | Audio | Video, ...]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What bytes are: their kind by content, and text in whatever encoding.
+"""What bytes are: their kind by content, pictures, sound and films among them, and text in whatever encoding.
 
 Content decides; the name is asked only where content cannot tell (HTML that does not begin like HTML, and source code that
 does). Nothing here opens a file.
@@ -11,13 +11,14 @@ import os
 import re
 import shlex
 import unicodedata
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from charset_normalizer import from_bytes
 
 from pollux.base.errors import MediaError
 
 Kind = Literal["text", "html", "pdf"]
+Sense = Literal["image", "audio", "video"]
 
 _HEAD = 1 << 16  # bytes looked at: enough for every header, small enough to be free
 
@@ -47,6 +48,17 @@ _MEDIA: tuple[tuple[int, bytes, str], ...] = (
     (0, b"fLaC", "sound"), (0, b"OggS", "sound"), (8, b"WAVE", "sound"), (8, b"AIFF", "sound"), (4, b"ftypM4A", "sound"),
     (4, b"ftyp", "a video"), (8, b"AVI ", "a video"), (0, b"\x1a\x45\xdf\xa3", "a video"), (0, b"\x00\x00\x01\xba", "a video"),
 )  # fmt: skip
+
+# What can be seen and heard: offset, magic, sense, form. An ftyp box also begins pictures (HEIC, AVIF), which are not read.
+_SEEN: tuple[tuple[int, bytes, Sense, str], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", "image", "png"), (0, b"\xff\xd8\xff", "image", "jpeg"), (8, b"WEBPVP8", "image", "webp"),
+    (0, b"GIF87a", "image", "gif"), (0, b"GIF89a", "image", "gif"), (8, b"WAVE", "audio", "wav"), (8, b"AIF", "audio", "aiff"),
+    (0, b"fLaC", "audio", "flac"), (0, b"OggS", "audio", "ogg"), (0, b"ID3", "audio", "mp3"), (8, b"AVI ", "video", "avi"),
+    (0, b"\x1a\x45\xdf\xa3", "video", "matroska"), (0, b"\x00\x00\x01\xba", "video", "mpeg"),
+    (4, b"ftyp", "video", "mov"), (4, b"moov", "video", "mov"), (4, b"mdat", "video", "mov"), (4, b"wide", "video", "mov"),
+)  # fmt: skip
+_CHUNKED = (b"RIFF", b"RF64", b"FORM")
+_PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 
 _WANTED = "give a file of text, Markdown, HTML, PDF or source code."
 _HTML_NAMES = (".html", ".htm", ".xhtml", ".xht", ".shtml")
@@ -95,6 +107,40 @@ def kind(data: bytes, path: str) -> Kind:
     if b"\0" in head:
         raise _binary(head, path)
     return "text"
+
+
+class Medium(NamedTuple):
+    """What can be seen or heard: the sense it is for, and the form its bytes have ("png", "mov" …)."""
+
+    sense: Sense
+    form: str
+
+
+def medium(head: bytes) -> Medium | None:
+    """Say what picture, sound or film begins with these bytes; None for all else.
+
+    A film's form may hold sound alone: MP4, Matroska and Ogg say so only further inside.
+    """
+    head = head[:_HEAD]
+    if b"\0" not in head:  # a text may begin like a signature, but holds no zero
+        return None
+    for at, magic, sense, form in _SEEN:
+        if head.startswith(magic, at) and (at != 8 or head[:4] in _CHUNKED):
+            return None if magic == b"ftyp" and head.startswith(_PICTURE_BRANDS, 8) else Medium(sense, form)
+    if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
+        return Medium("video", "mpegts")
+    return _bare_frames(head)
+
+
+def _bare_frames(head: bytes) -> Medium | None:
+    """MPEG sound without any header of the file's own: a frame's header must make sense, and not be a mark of UTF-16."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
+    if head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < 13:
+        return Medium("audio", "aac")
+    sound = version != 1 and layer in (1, 2) and head[2] >> 4 not in (0, 15) and head[2] >> 2 & 3 != 3
+    return Medium("audio", "mp3") if sound else None
 
 
 def is_html(text: str, path: str) -> bool:
