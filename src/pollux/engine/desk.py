@@ -28,7 +28,7 @@ from pollux.engine.embed import Embedder
 from pollux.engine.engine import Engine
 from pollux.engine.evidence import gather, passages
 from pollux.engine.job import Job, Line, Reading
-from pollux.engine.plan import plan
+from pollux.engine.plan import check, plan
 from pollux.engine.request import LONGEST_ANSWER, Answer, Ask, Done, Failed, Piece, Progress, Said, Usage
 from pollux.engine.row import Row
 from pollux.engine.service import Card, Listener, Load
@@ -97,6 +97,7 @@ class Desk:
 
     def submit(self, ask: Ask, listener: Listener) -> Job:
         job = Job(ask, listener, plan(self.vocabulary, ask))
+        check(ask, job.plan.turn.size)
         self._check(job)
         return self._take(job)
 
@@ -303,7 +304,8 @@ class Desk:
         constraint = job.ask.constraint() if job.ask.constraint else None
         job.row = Row(0, job.ask.sampling, self.vocabulary, constraint, job.ask.top)
         job.room, job.pieces = room, prefill(self.runner, self.shelf.open(entry), self.shelf.device(entry), job.plan.turn, room)
-        self._say(job, Progress(len(self.shelf.open(entry)), len(self.shelf.open(entry))))
+        whole = entry.stream.size + job.plan.turn.size
+        self._say(job, Progress(whole, whole))
         self._opening.append(job)
 
     def _next(self) -> Callable[[], None] | None:
@@ -339,7 +341,7 @@ class Desk:
             if reading.done < reading.stream.size:
                 self._readings.append(reading)
                 for job in reading.waiters:
-                    self._say(job, Progress(max(reading.done, reading.found), reading.stream.size))
+                    self._say(job, Progress(max(reading.done, reading.found), reading.stream.size + job.plan.turn.size))
                 return
             self._finish(reading)
         except Exception as error:

@@ -42,16 +42,8 @@ def plan(vocabulary: Vocabulary, ask: Ask, longest: int = LONGEST_TURN) -> Plan:
 
     Args:
         longest: Tokens that the turn may have; 0 where nothing is asked, and everything is read.
-
-    Raises:
-        ConfigError: when the question is empty, or longer than a turn.
     """
-    question = template.question(vocabulary, ask.question) if longest else np.zeros(0, np.int32)
-    if longest and not ask.question.strip():
-        raise ConfigError("the question is empty", "say what you want to know")
-    if question.size > longest:
-        message = f"a question may have {longest:,} tokens, this one has {question.size:,}"
-        raise ConfigError(message, "give long material as a file, or as a text of its own before the question")
+    question = template.question(vocabulary, ask.question) if longest and ask.question.strip() else np.zeros(0, np.int32)
     turns = [template.turn(vocabulary, asked, answered) for asked, answered in ask.turns]
     first = _first_that_fits([turn.size for turn in turns], longest - question.size)
     stream, segments = documents(vocabulary, ask.documents)
@@ -68,6 +60,19 @@ def _first_that_fits(sizes: Sequence[int], room: int) -> int:
         first -= 1
         room -= sizes[first]
     return first
+
+
+def check(ask: Ask, size: int) -> None:
+    """Refuse what cannot be a turn, given its tokens.
+
+    Raises:
+        ConfigError: when the question is empty, or longer than a turn.
+    """
+    if not ask.question.strip():
+        raise ConfigError("the question is empty", "say what you want to know")
+    if size > LONGEST_TURN:
+        message = f"a question may have {LONGEST_TURN:,} tokens, this one has {size:,}"
+        raise ConfigError(message, "give long material as a file, or as a text of its own before the question")
 
 
 @lru_cache(maxsize=8)
