@@ -34,7 +34,7 @@ def written(folder: Path) -> list[str]:
 
 
 def test_one_photograph(folder, capsys):
-    assert main(["segment", "in/halves.png", "--superpixels", "80"]) == 0
+    assert main(["segment", "in/halves.png", "--superpixels", "300"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("in/halves.png: 2 labels in 2 regions, ") and out.count("\n") == 1 and not err
     assert written(folder / "segments") == [f"halves.{end}" for end in ("labels.npz", "labels.png", "outlines.png")]
@@ -45,7 +45,7 @@ def test_one_photograph(folder, capsys):
 
 
 def test_a_folder_with_a_broken_file(folder, capsys):
-    words = ["segment", "in", "--out", "results", "--superpixels", "80"]
+    words = ["segment", "in", "--out", "results", "--superpixels", "300"]
     assert main(words) == 1
     out, err = capsys.readouterr()
     assert out.count(" labels in ") == 2 and err.count("error: ") == 1 and "broken.jpg" in err and "hint: " in err
@@ -59,8 +59,8 @@ def test_a_folder_with_a_broken_file(folder, capsys):
 
 
 def test_results_are_no_inputs_and_replace_none(folder, capsys):
-    assert main(["segment", "in/halves.png", "--out", "in", "--superpixels", "80"]) == 0
-    main(["segment", "in", "--out", "in", "--superpixels", "80"])
+    assert main(["segment", "in/halves.png", "--out", "in", "--superpixels", "300"]) == 0
+    main(["segment", "in", "--out", "in", "--superpixels", "300"])
     assert capsys.readouterr().out.count("halves") == 4, "each line names a photograph and its results"
     assert main(["segment", "in/halves.png", "in/halves.labels.png", "--out", "in"]) == 1
     assert "would be replaced" in capsys.readouterr().err
@@ -68,7 +68,7 @@ def test_results_are_no_inputs_and_replace_none(folder, capsys):
 
 def test_names_that_are_alike(folder, capsys):
     Image.open("in/halves.png").save("in/halves.bmp")
-    assert main(["segment", "in/halves.bmp", "in/halves.png", "--superpixels", "80"]) == 0
+    assert main(["segment", "in/halves.bmp", "in/halves.png", "--superpixels", "300"]) == 0
     assert {"halves.labels.png", "halves.png.labels.png"} < set(written(folder / "segments"))
 
 

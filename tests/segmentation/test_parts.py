@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from pictures import disc, halves, textures
+from skimage.color import rgb2lab
 
 from pollux.segmentation.features import DIRECTIONS, WAVELENGTHS, features, texture
 from pollux.segmentation.outlines import label_map, outlines
@@ -10,9 +11,23 @@ from pollux.segmentation.superpixels import borders, superpixels
 
 
 def test_superpixels_keep_to_edges():
-    found = superpixels(halves(), 60)
-    assert found.dtype == np.int32 and np.array_equal(np.unique(found), np.arange(found.max() + 1)) and 30 < found.max() < 90
+    found = superpixels(halves(), 300)
+    assert found.dtype == np.int32 and np.array_equal(np.unique(found), np.arange(found.max() + 1))
     assert not set(found[:, :48].ravel()) & set(found[:, 48:].ravel())
+
+
+def test_strips_of_an_edges_own_are_no_superpixels():
+    image = halves()
+    image[:, 48] = (image[:, 47] + image[:, 49]) / 2
+    assert superpixels(image, 2500).max() == 1
+    stripes = superpixels(textures(), 2500)
+    assert stripes.max() > 10, "where all are narrow, all stay"
+
+
+@pytest.mark.parametrize("most", [20, 300, 2500])
+def test_no_more_superpixels_than_asked_for(most):
+    found = superpixels(np.random.default_rng(0).random((60, 70, 3)), most)
+    assert found.max() < most and np.bincount(found.ravel()).min() >= 4200 / most
 
 
 def test_borders_by_hand():
@@ -28,12 +43,11 @@ def test_texture_tells_directions_and_wavelengths():
     assert np.abs(texture(np.full((40, 40), 50.0))).max() < 1e-3
 
 
-def test_steps_between_flat_superpixels_are_no_texture():
-    image = halves()
-    which = (np.arange(96) >= 48).astype(int) + np.zeros((80, 1), int)
-    found = features(image, which)
-    assert found.shape[:2] == (80, 96) and np.abs(found[..., 3:]).max() < 1e-3
-    assert np.abs(features(image, 0 * which)[..., 3:]).max() > 1
+def test_features_are_colour_and_texture():
+    found = features(halves())
+    assert found.shape == (80, 96, 3 + len(WAVELENGTHS) * DIRECTIONS) and found.dtype == np.float32
+    assert np.abs(found[:, :20, 3:]).max() < 0.05 < 0.3 < found[:, 46:50, 3:].max()
+    assert np.allclose(found[40, 10, :3], rgb2lab(halves()[40:41, 10:11])[0, 0], atol=1e-3)
 
 
 def test_label_map_holds_the_labels():

@@ -148,7 +148,7 @@ def _desks(args: argparse.Namespace) -> list[Desk]:
 
 
 def _called(given: list[str]) -> dict[str, str]:
-    """What models are called on the wire: a file's name, or its training folder's. Raises ConfigError where two are called alike."""
+    """What models are called on the wire: after the file, or the training folder. Raises ConfigError where two are called alike."""
     names: dict[str, str] = {}
     for model in given:
         path = Path(model).resolve()

@@ -10,10 +10,10 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2lab
 
-WAVELENGTHS = (4.0, 8.0)  # pixels; longer ones are no shorter than a superpixel is wide
+WAVELENGTHS = (4.0, 8.0)  # pixels; longer ones reach over the edges of a superpixel
 DIRECTIONS = 4
 _MARGIN = 16  # pixels mirrored around the image, so that its border is no edge
-_BLUR = 0.5  # pixels
+_BLUR = 1.0  # pixels
 _OCTAVE = 0.65  # a filter's width in frequency: its deviation over its centre (Field 1987), about one octave and a half
 
 

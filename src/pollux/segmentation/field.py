@@ -20,14 +20,15 @@ from scipy.sparse import csr_array
 from scipy.special import softmax, xlogy
 
 _SWEEPS = 15
+_NATURAL = (1.0, 12.0)  # what m may be: photographs have 3 to 13, and drawings, where all neighbours differ, much more
 _STILL = 3e-3  # no probability changed by more: the end
 
 
 def similarity(mean_SD: np.ndarray, variance_D: np.ndarray, borders_SS: np.ndarray, likeness: float) -> np.ndarray:
     """w_st = shared border * exp(-|h_s - h_t|^2 / (2 likeness^2 m)): float64 [S, S], symmetric, 0 where none is shared.
 
-    h are mean features in deviations of pixels from their superpixels' means; m is the median squared distance of neighbours, so
-    that what counts as alike follows the image. Lengths are in the mean superpixel's circumferences.
+    h are mean features in deviations of pixels from their superpixels' means; m is the median squared distance of neighbours,
+    within bounds, so that what counts as alike follows the image. Lengths are in the mean superpixel's circumferences.
     """
     h_SD = mean_SD / np.sqrt(variance_D + 0.05)  # no feature counts for more because it hardly varies
     s, t = np.nonzero(borders_SS)
@@ -35,7 +36,7 @@ def similarity(mean_SD: np.ndarray, variance_D: np.ndarray, borders_SS: np.ndarr
     if not s.size:
         return out_SS
     apart = ((h_SD[s] - h_SD[t]) ** 2).sum(1)
-    scale = likeness**2 * max(np.median(apart), 1.0)
+    scale = likeness**2 * np.clip(np.median(apart), *_NATURAL)
     out_SS[s, t] = borders_SS[s, t] * np.exp(-apart / (2 * scale))
     return out_SS / borders_SS.sum(1).mean()
 

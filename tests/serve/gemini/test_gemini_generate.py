@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from pollux.engine.request import Answer, Evidence, Produced, Usage
+from pollux.engine.request import Answer, Evidence, Produced, Progress, Usage
 from pollux.media.segment import Document, Text
 from pollux.serve.gemini.generation.candidate import Finished, details
 from pollux.serve.gemini.generation.usage import usage_metadata
@@ -192,6 +192,14 @@ class TestStream:
         counts = [chunk["usageMetadata"].get("candidatesTokenCount", 0) for chunk in chunks]
         assert counts == sorted(counts)
         assert chunks[-1]["usageMetadata"] == client.post(BASE + "generateContent", json=said()).json()["usageMetadata"]
+
+    def test_every_chunk_counts_the_prompt(self, client, stub, monkeypatch):
+        """Where nothing had to be read, nothing is said of reading."""
+        submit = stub.submit
+        silent = lambda ask, listener: submit(ask, lambda said: isinstance(said, Progress) or listener(said))  # noqa: E731
+        monkeypatch.setattr(stub, "submit", silent)
+        chunks = client.post(BASE + "streamGenerateContent", json=said()).json()
+        assert {chunk["usageMetadata"]["promptTokenCount"] for chunk in chunks} == {stub.vocabulary.encode(QUESTION).size}
 
     def test_an_array_without_alt(self, client):
         response = client.post(BASE + "streamGenerateContent", json=said())

@@ -149,10 +149,13 @@ async def stream(server: Server, prepared: Prepared) -> AsyncIterator[dict]:
     A call of a function is sent whole; while an answer may still become one, its text is held back.
     """
     hearing, shown = Hearing(server, prepared.model, prepared.service, prepared.asks[0]), 0
+    # counted while they are read; where that fails, what is heard fails of the same
+    prompt = asyncio.ensure_future(asyncio.to_thread(prepared.service.tokens, prepared.asks[0]))
+    prompt.add_done_callback(lambda counted: counted.cancelled() or counted.exception())
     async with aclosing(hearing.pieces()) as pieces:
         async for text in pieces:
             if len(text) > shown and not prepared.form.may_call(text):
-                usage = running(hearing.prompt, len(hearing.produced), prepared.documents)
+                usage = running(await prompt, len(hearing.produced), prepared.documents)
                 yield _response(prepared, [_content([{"text": text[shown:]}], 0)], usage)
                 shown = len(text)
     last = _candidate(prepared, hearing.finished, 0, shown)

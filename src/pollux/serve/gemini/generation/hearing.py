@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class Hearing:
     """Attributes:
-    prompt: Tokens before the answer, 0 until they are known. produced: those of the answer so far. text: the same as text.
+    produced: The tokens of the answer so far. text: the same as text.
     finished: All of it, there when `pieces` has ended.
     """
 
@@ -26,7 +26,7 @@ class Hearing:
 
     def __init__(self, server: Server, model: str, service: Service, ask: Ask) -> None:
         self.server, self.model, self.service, self.ask = server, model, service, ask
-        self.prompt, self.produced, self.text = 0, [], ""
+        self.produced, self.text = [], ""
         self._since = time.monotonic()
 
     async def pieces(self) -> AsyncIterator[str]:
@@ -55,5 +55,3 @@ class Hearing:
             self.finished = Finished(event.answer, usage, tuple(self.produced))
             self.server.metrics.spent(self.model, usage.prompt, usage.kept, usage.produced)
             self.server.limits.spend(self.ask.client, usage.prompt - usage.kept + usage.produced)
-        else:
-            self.prompt = event.total

@@ -30,8 +30,7 @@ def usage_metadata(usages: Sequence[Usage], documents: int, cached: int | None) 
 
 def running(prompt: int, produced: int, documents: int) -> dict:
     """The same while an answer goes on; what was found read already is not known yet."""
-    counts = prompt_counts(prompt, min(documents, prompt))
-    return counts | {"candidatesTokenCount": produced, "totalTokenCount": prompt + produced}
+    return prompt_counts(prompt, documents) | {"candidatesTokenCount": produced, "totalTokenCount": prompt + produced}
 
 
 def prompt_counts(prompt: int, documents: int) -> dict:
