@@ -100,7 +100,7 @@ class TestStart:
     def test_every_command_has_help_with_examples(self, capsys):
         from pollux.cli import main
 
-        single = ([name] for name in ("ask", "chat", "serve", "studio", "train", "info", "doctor", "tokenizer"))
+        single = ([name] for name in ("ask", "chat", "serve", "studio", "train", "segment", "info", "doctor", "tokenizer"))
         for words in (*single, ["tokenizer", "count"]):
             with pytest.raises(SystemExit) as stop:
                 main([*words, "--help"])
