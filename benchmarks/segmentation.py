@@ -87,8 +87,8 @@ METHODS = {
     "Felzenszwalb": Method(felzenszwalb_, {"scale": 1000, "min_size": 500},
                            {"scale": (100, 300, 500, 1000), "min_size": (100, 500, 1500)}),
     "SLIC + merging": Method(merged, {"count": 400, "threshold": 8}, {"count": (200, 400), "threshold": (4, 6, 8, 10)}),
-    "mean shift": Method(mean_shift, {"bandwidth": 8, "space": 0.05, "min_size": 500},
-                         {"bandwidth": (7, 10), "space": (0.05, 0.1), "min_size": (100, 500, 1500)}),
+    "mean shift": Method(mean_shift, {"bandwidth": 14, "space": 0.05, "min_size": 500},
+                         {"bandwidth": (10, 14, 18), "space": (0.02, 0.05), "min_size": (100, 500, 1500)}),
 }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def test_a_large_image_is_reduced_and_its_labels_enlarged():
     assert len(np.unique(found.labels_HW[:, :144])) == 1
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (16, 300), (300, 16), (17, 31)])
+@pytest.mark.parametrize("shape", [(16, 16), (16, 300), (300, 16), (17, 31), (20, 3000)])
 def test_small_and_narrow_images(shape):
     image = np.random.default_rng(0).random((*shape, 3))
     assert segment(image).labels_HW.shape == shape

@@ -35,9 +35,9 @@ def similarity(mean_SD: np.ndarray, variance_D: np.ndarray, borders_SS: np.ndarr
     out_SS = np.zeros_like(borders_SS)
     if not s.size:
         return out_SS
-    apart = ((h_SD[s] - h_SD[t]) ** 2).sum(1)
-    scale = likeness**2 * np.clip(np.median(apart), *_NATURAL)
-    out_SS[s, t] = borders_SS[s, t] * np.exp(-apart / (2 * scale))
+    distance = ((h_SD[s] - h_SD[t]) ** 2).sum(1)
+    scale = likeness**2 * np.clip(np.median(distance), *_NATURAL)
+    out_SS[s, t] = borders_SS[s, t] * np.exp(-distance / (2 * scale))
     return out_SS / borders_SS.sum(1).mean()
 
 

@@ -8,16 +8,16 @@ superpixels look like against the neighbours that are like them, and gives those
 joins nothing. What was joined stays so: it moves as one from then on. As labels come to hold more, the spread that the classifier
 takes for natural grows, and differences within what belongs together count for less.
 
-After the abstract of arXiv 1603.02649 (Elektrotehniški vestnik 83(3), 2016), whose text was not at hand: superpixels, "a
-discriminative classifier trained on color and texture", a field "that lends more influence to neighbouring superpixels that are
-more similar", "until only a few coherent regions remain". All else here is a reconstruction.
+After the abstract of arXiv 1603.02649 (Elektrotehniški vestnik 83(3), 2016), whose text was not at hand: several hundred
+superpixels, a discriminative classifier trained on their colour and texture, a field that lends more influence to neighbours that
+are more similar, iterations until a few regions remain. All else here is a reconstruction.
 
 Axis letters: H, W rows and columns of pixels; C channels; S superpixels; K labels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -27,7 +27,7 @@ from pollux.base.errors import ConfigError
 from pollux.segmentation.classifier import Samples, draw, log_posteriors, means
 from pollux.segmentation.features import features
 from pollux.segmentation.field import infer, similarity
-from pollux.segmentation.photo import checked
+from pollux.segmentation.photo import SIDE, checked
 from pollux.segmentation.superpixels import borders, superpixels
 
 
@@ -36,7 +36,7 @@ class Settings:
     """How an image is taken apart and joined.
 
     Attributes:
-        superpixels: At most so many to begin with, none smaller than its share of the image; photographs give a fifth of it.
+        superpixels: At most so many to begin with, none smaller than its share of the image; photographs give about a sixth.
         binding: How much a border between like neighbours costs (nats per circumference of a superpixel); more joins more.
         likeness: How unlike neighbours may be and still bind each other, in the image's median difference.
         pixels: At most so many are looked at in a superpixel.
@@ -56,7 +56,8 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low, high in (("superpixels", 2, 5000), ("pixels", 2, 10_000), ("side", 64, 10_000), ("rounds", 1, 1000)):
+        bounds = (("superpixels", 2, 5000), ("pixels", 2, 10_000), ("least", 1, 5000), ("rounds", 1, 1000), ("side", 64, 10_000))
+        for name, low, high in bounds:
             if not low <= getattr(self, name) <= high:
                 raise ConfigError(f"{name} must be from {low} to {high:,}, got {getattr(self, name)}", f"change {name}")
         if not 0 < self.likeness < float("inf"):
@@ -80,10 +81,11 @@ class Segmentation:
     superpixels_HW: np.ndarray
     counts: tuple[int, ...]
     energies: tuple[tuple[float, ...], ...]
-    count: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "count", int(self.labels_HW.max()) + 1)
+    @property
+    def count(self) -> int:
+        """Labels."""
+        return int(self.labels_HW.max()) + 1
 
     @property
     def regions_HW(self) -> np.ndarray:
@@ -106,7 +108,8 @@ def segment(image: np.ndarray, settings: Settings = Settings()) -> Segmentation:
         MediaError: an image that `photo.checked` refuses.
     """
     rgb_HWC = checked(image)
-    factor = -(-max(rgb_HWC.shape[:2]) // settings.side)
+    short, long = sorted(rgb_HWC.shape[:2])
+    factor = min(-(-long // settings.side), short // SIDE)  # a narrow image keeps its width
     small_HWC = _reduced(rgb_HWC, factor)
     superpixels_HW = superpixels(small_HWC, settings.superpixels)
     samples = draw(features(small_HWC), superpixels_HW, settings.pixels, settings.seed)
