@@ -51,6 +51,7 @@ pollux eval needle --data essays/ --lengths 8k 128k 1M --depths 10 --n 100 --out
 pollux eval needle --data essays/ --lengths 10M --in-place --n 500
 pollux eval needle --data essays/ --lengths 10M --shared 100 --n 500
 pollux eval ruler:vt --data essays/ --lengths 128k
+pollux eval babilong:qa1 --data novels/ --lengths 10M --in-place --n 100
 pollux eval needle --data essays/ --lengths 128k --remote gemini:MODEL --n 20
 pollux eval text --data novels/ --model runs/laptop
 pollux eval position --data novels/ --lengths 1M --out results/
@@ -75,8 +76,9 @@ def add(commands) -> None:
     add_argument("--n", type=int, help=help_n)
     add_argument("--needles", type=int, default=1, metavar="N", help="needles of a context, asked for at once (default: 1)")
     add_argument("--asked", type=int, metavar="N", help="how many of the --needles a question asks for (default: all)")
-    add_argument("--shared", type=int, default=1, metavar="N", help="needles of one context, asked for one by one (default: 1)")
-    help_place = "a needle takes the place of words as long: a text is then read once for all questions about it"
+    help_shared = "needles of one context, or of mrcr requests that come several times, asked for one by one (default: 1)"
+    add_argument("--shared", type=int, default=1, metavar="N", help=help_shared)
+    help_place = "needles (of ruler: in the texts), facts of babilong take the place of words as long: a text is read once for all"
     add_argument("--in-place", action="store_true", help=help_place)
     help_facts = "of recall (all asked for) and two_step (half), per context (default: 10, and 50 from 64k tokens on)"
     add_argument("--facts", type=int, metavar="N", help=help_facts)

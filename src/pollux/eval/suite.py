@@ -32,9 +32,9 @@ class Wanted:
     Attributes:
         tokens: Length of the contexts. count: tokens of a text.
         depths: How many depths, from the beginning to the end of a context, evidence is set at.
-        needles: Needles of a context. asked: how many of them one question asks for, None for all. shared: needles of a context
-            that are asked for one by one.
-        in_place: Whether a needle takes the place of words, so that all contexts of a length are alike but for it.
+        needles: Needles of a context. asked: how many of them one question asks for, None for all. shared: needles of a context, or
+            requests that come several times, that are asked for one by one.
+        in_place: Whether needles and facts take the place of words, so that all contexts of a length are alike but for them.
         facts: Facts in a context of `recall`, None for 10, and 50 from 64k tokens on.
     """
 
@@ -97,9 +97,17 @@ def _needle(variant: str, w: Wanted) -> Task:
     return Needle(w.corpus.prose, w.tokens, w.count, variant, w.shares, **several, in_place=w.in_place, seed=w.seed)
 
 
+def _ruler(variant: str, w: Wanted) -> Task:
+    return ruler(variant, w.corpus.prose, w.tokens, w.count, w.seed, in_place=w.in_place)
+
+
+def _babilong(variant: str, w: Wanted) -> Task:
+    return Babilong(w.corpus.prose, w.tokens, w.count, variant, in_place=w.in_place, seed=w.seed)
+
+
 def _mrcr(variant: str, w: Wanted) -> Task:
     form, needles = {"gemini": ("gemini", 2), "michelangelo": ("michelangelo", 8)}.get(variant) or ("public", int(variant))
-    return Mrcr(w.corpus.prose, w.tokens, w.count, form, needles, seed=w.seed)
+    return Mrcr(w.corpus.prose, w.tokens, w.count, form, needles, asked=w.shared, seed=w.seed)
 
 
 def _definitions(variant: str, w: Wanted) -> Task:
@@ -122,9 +130,9 @@ SUITE = {
     "needle": Family(
         _needle, ("gemini", "kamradt", "lwm", "adversarial"), settings=("needles", "asked", "shared", "in_place"), extra=_OBEYED
     ),
-    "ruler": Family(lambda v, w: ruler(v, w.corpus.prose, w.tokens, w.count, w.seed), NAMES, all=True),
-    "babilong": Family(lambda v, w: Babilong(w.corpus.prose, w.tokens, w.count, v, seed=w.seed), BABILONG, all=True),
-    "mrcr": Family(_mrcr, ("gemini", "michelangelo", "2", "4", "8")),
+    "ruler": Family(_ruler, NAMES, all=True, settings=("in_place",)),
+    "babilong": Family(_babilong, BABILONG, all=True, settings=("in_place",)),
+    "mrcr": Family(_mrcr, ("gemini", "michelangelo", "2", "4", "8"), settings=("shared",)),
     "graphwalks": Family(lambda v, w: Graphwalks(w.tokens, w.count, v, seed=w.seed), ("bfs", "parents"), reads=""),
     "key_value": Family(lambda v, w: KeyValue(w.tokens, w.count, w.shares, w.seed), reads=""),
     "cloze": Family(lambda v, w: Cloze(w.corpus.prose, seed=w.seed), own_length=True, exact=True, extra=_F1),

@@ -32,9 +32,9 @@ _QUESTION = 28
 
 # How often each source is drawn.
 WEIGHTS = {
-    "facts": 2.3, "mixed facts": 2.8, "sparse facts": 2, "listed facts": 0.6, "facts in code": 0.4, "definitions": 0.5,
-    "reading": 1, "cloze": 0.3, "prose": 0.5, "code": 0.15,
-    "two steps": 2.2, "needles": 2, "ruler": 2, "stories": 1.8, "coreference": 1.5,
+    "facts": 2, "mixed facts": 2.5, "sparse facts": 1.8, "listed facts": 0.5, "facts in code": 0.4, "definitions": 0.4,
+    "reading": 0.8, "cloze": 0.2, "prose": 0.5, "code": 0.15,
+    "two steps": 3.5, "needles": 2.5, "ruler": 2, "stories": 2.2, "coreference": 2.2,
 }  # fmt: skip
 # RULER's tasks that leave no more of their length than the reply takes.
 _TIGHT = ("vt", "fwe")

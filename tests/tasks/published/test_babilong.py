@@ -166,6 +166,22 @@ def test_scores_are_those_of_the_repository(task, asked, answer, reply, score):
     assert Babilong((), 0, words, task=task).score(Question(f"Question: {asked}", answer), reply) == score
 
 
+def test_facts_in_place_leave_all_other_words_where_they_were():
+    task = Babilong(BOOKS, 6_000, words, in_place=True, seed=3)
+    examples = [task.example(i) for i in range(8)]
+    assert {words(example.context) for example in examples} == {words(examples[0].context)} and len(set(examples)) == 8
+    plain = task._text.split()
+    for example in examples:
+        (question,) = example.questions
+        assert solve(facts(example), question.text.removeprefix("Question: ")) == question.answer
+        assert FACT.fullmatch(example.context[slice(*question.evidence)])
+        told = sum(map(words, facts(example)))
+        changed = sum(a != b for a, b in zip(body(example)[0].split(), plain, strict=True))
+        assert told // 2 <= changed <= told
+    starts = [question.evidence[0] / len(example.context) for example in examples for question in example.questions]
+    assert min(starts) < 0.4 and max(starts) > 0.6
+
+
 def test_the_same_number_gives_the_same_example():
     task = Babilong(BOOKS, 2_000, words, task="qa2", size=7)
     assert len(task) == 7 and task.example(4) == task.example(4)
@@ -174,6 +190,8 @@ def test_the_same_number_gives_the_same_example():
 
 
 def test_wrong_arguments_are_refused():
+    with pytest.raises(ValueError, match="in_place"):
+        Babilong((), 0, words, in_place=True)
     with pytest.raises(ValueError, match="'qa6'"):
         Babilong(BOOKS, 1_000, words, task="qa6")
     with pytest.raises(ValueError, match="got -1"):

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from pollux.tasks.published.mrcr import FORMS, Mrcr
-from pollux.tasks.task import Question
+from pollux.tasks.task import Example, Question
 
 RNG = Random(0)
 VOCABULARY = ["".join(RNG.choice("abcdeiloprstu") for _ in range(RNG.randint(3, 8))) for _ in range(2000)]
@@ -71,6 +71,19 @@ def test_the_prompt_alone_gives_the_answer(form, needles):
         assert all(40 <= words(reply) <= 120 for _, reply in turns)
         asked.add([reply for each, reply in turns if each == request].index(example.context[start:end]))
     assert len(asked) > needles / 3
+
+
+def test_several_requests_of_one_chat_are_each_asked_about():
+    task = Mrcr(BOOKS, 6000, words, form="gemini", asked=5)
+    for i in range(4):
+        example = task.example(i)
+        assert len(example.questions) == 5 and words(example.context) <= 6000
+        for question in example.questions:
+            alone = Example(example.context, (question,))
+            reply, request = solve(alone, "gemini")
+            assert reply == question.answer == example.context[slice(*question.evidence)]
+            assert sum(asked == request for asked, _ in chat(example.context)) == 2
+    assert {q.answer for q in example.questions if task.score(q, q.answer) == 1} == {q.answer for q in example.questions}
 
 
 def test_write_ups_are_passages_of_the_documents_and_no_two_overlap():
@@ -151,6 +164,8 @@ def test_wrong_arguments_are_refused():
         Mrcr(BOOKS, 3000, words, form="openai")
     with pytest.raises(ValueError, match="needles must be 2 to 8"):
         Mrcr(BOOKS, 3000, words, needles=9)
+    with pytest.raises(ValueError, match="asked must be from 1"):
+        Mrcr(BOOKS, 3000, words, asked=0)
     with pytest.raises(ValueError, match="too little for 8 needles"):
         Mrcr(BOOKS, 500, words, needles=8).example(0)
     with pytest.raises(ValueError, match="pass more text"):

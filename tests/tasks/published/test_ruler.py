@@ -242,6 +242,26 @@ def test_prompt_and_output_fill_the_budget(name, tokens, spare):
     assert tokens - spare <= used <= tokens * (1 if tokens < 10_000 else 1.01)
 
 
+@pytest.mark.parametrize("name", ["niah_single_2", "niah_single_3", "niah_multikey_1", "niah_multivalue", "niah_multiquery"])
+def test_needles_in_place_leave_all_other_words_where_they_were(name):
+    made = ruler(name, ESSAYS, 3000, count, in_place=True)
+    shared, frame = made.shared.split(), None
+    for i in range(6):
+        example = made.example(i)
+        preface, text = example.context.split("\n")
+        frame = frame or preface
+        assert preface == frame
+        needles = re.findall(r"One of the special magic \w+ for \S+ is: \S+\.", text)
+        assert len(needles) == {"niah_single_2": 1, "niah_single_3": 1}.get(name, 4)
+        assert sum(a != b for a, b in zip(text.split(), shared, strict=True)) <= sum(map(count, needles))
+        assert all(value in text for value in example.questions[0].answer.split(", "))
+        assert 2800 <= count(example.context) + 128 + count(example.questions[0].text) <= 3000
+
+
+def test_other_tasks_are_made_anew_all_the_same():
+    assert ruler("vt", ESSAYS, 1000, count, in_place=True).example(1) == task("vt").example(1)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_number_gives_the_same_example(name):
     assert [task(name).example(i) for i in range(3)] == [task(name).example(i) for i in range(3)]

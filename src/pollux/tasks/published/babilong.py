@@ -10,11 +10,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count as numbers
 from random import Random
 
 from pollux.tasks.prose import sentence_ranges
 from pollux.tasks.published.babi import GIVERS, PLACES, TASKS, THINGS, Story, story
+from pollux.tasks.published.haystack import replaced, running_text
 from pollux.tasks.task import Example, Question
 
 LABELS = {task: (*GIVERS, *THINGS) if task == "qa5" else PLACES for task in TASKS}
@@ -99,6 +101,8 @@ class Babilong:
         count: Tokens of a text.
         task: ``"qa1"`` to ``"qa5"``: one, two and three supporting facts, relations of two and of three.
         shots: Whether the prompt shows the original's solved examples.
+        in_place: A fact is not set between sentences, but takes the place of words there that have as many tokens. Examples then
+            share their text, the documents from a random one on, and a reader may keep what it made of it.
         size: How many examples there are.
     """
 
@@ -107,6 +111,7 @@ class Babilong:
     count: Callable[[str], int]
     task: str = "qa1"
     shots: bool = True
+    in_place: bool = False
     seed: int = 0
     size: int = 1_000_000
 
@@ -117,6 +122,8 @@ class Babilong:
             raise ValueError(f"tokens must not be negative, got {self.tokens}; 0 gives the facts alone")
         if self.tokens and not any(document and not document.isspace() for document in self.documents):
             raise ValueError("no text to hide facts in; pass at least one document that is not empty, or tokens=0")
+        if self.in_place and not self.tokens:
+            raise ValueError("facts alone, tokens=0, have no words to take the place of; leave in_place out")
 
     def __len__(self) -> int:
         return self.size
@@ -130,8 +137,11 @@ class Babilong:
         rng = Random(f"{self.seed}/{i}")
         head = self._head()
         told, room = self._draw(rng, self.tokens - self.count(head + _TAIL))
-        sentences = _fill(self.documents, rng, self.count, room) if self.tokens else []
-        text, starts = _scatter(told.facts, sentences, rng)
+        if self.in_place:
+            text, starts = self._among_words(told.facts, rng)
+        else:
+            sentences = _fill(self.documents, rng, self.count, room) if self.tokens else []
+            text, starts = _scatter(told.facts, sentences, rng)
         start = len(head) + starts[told.support[0]]
         evidence = (start, start + len(told.facts[told.support[0]]))
         question = Question(f"Question: {told.question}", told.answer, evidence, f"babilong/{self.task}")
@@ -147,6 +157,18 @@ class Babilong:
         labels = {label.lower() for label in LABELS[self.task]}
         found = {label for label in labels if label in said and label not in question.text.lower()}
         return float(found == {question.answer.lower()})
+
+    @cached_property
+    def _text(self) -> str:
+        """The text that all examples share where facts stand in the place of words."""
+        start = Random(f"{self.seed}/text").randrange(len(self.documents))
+        return running_text(self.documents, start, self.tokens - self.count(self._head() + _TAIL), self.count)
+
+    def _among_words(self, facts: Sequence[str], rng: Random) -> tuple[str, list[int]]:
+        """The shared text with facts, in their order, in the place of some of its words, and where each starts."""
+        places = sorted(rng.randrange(len(self._text)) for _ in facts)
+        text, starts = replaced(self._text, [f" {fact}" for fact in facts], places, self.count)
+        return text, [start + 1 for start in starts]
 
     def _head(self) -> str:
         instruction, examples, closing = _PROMPTS[self.task]

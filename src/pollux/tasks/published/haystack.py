@@ -7,6 +7,7 @@ afterwards only what is in doubt is counted.
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, islice
@@ -20,6 +21,8 @@ _TRIES = 12  # corrections of a haystack's length; each leaves a third of the er
 _LINE = 24  # tokens of a line, at the least
 _LINES = 64  # lines counted to tell how many will be needed
 _SURPLUS = 1.05  # share of the lines wanted that is drawn, so that a wrong estimate does not run short of them
+_NEAR = 5000  # characters searched to either side of a place for a full stop, and behind it words as long as a statement
+_WORDS = 100  # characters around a place that may change how it falls into tokens
 
 
 def running_text(documents: Sequence[str], start: int, tokens: int, count: Callable[[str], int]) -> str:
@@ -70,6 +73,45 @@ def word_end(text: str, place: int) -> int:
     near = max(0, place - 200)
     end = max(text.rfind(" ", near, place + 1), text.rfind("\n", near, place + 1))
     return end if end >= 0 else place
+
+
+def replaced(text: str, statements: Sequence[str], places: Sequence[int], count: Callable[[str], int]) -> tuple[str, list[int]]:
+    """A text with each statement in the place of words, behind a full stop near its place, that have as many tokens; and where each
+    statement starts. So texts that differ in their statements alone share all other tokens, and these stand where they stood.
+
+    Args:
+        places: characters, in order; statements stand in this order.
+
+    Raises:
+        ValueError: when no words near a place are as long.
+    """
+    parts, starts, at, length = [], [], 0, 0
+    for statement, place in zip(statements, places, strict=True):
+        start, end = _as_long_near(text, at, place, statement, count)
+        parts += (text[at:start], statement)
+        length += start - at
+        starts.append(length)
+        at, length = end, length + len(statement)
+    return "".join((*parts, text[at:])), starts
+
+
+def _as_long_near(text: str, least: int, place: int, statement: str, count: Callable[[str], int]) -> tuple[int, int]:
+    """Such words, the nearest from ``least`` on: their first character and the one behind them."""
+    place = max(place, least)
+    low = max(least, place - _NEAR)
+    stops = [low + match.end() for match in re.finditer(r"\.(?=\s)", text[low : place + _NEAR])]
+    for start in sorted(stops, key=lambda stop: abs(stop - place)):
+        if end := _as_long(text, start, statement, count):
+            return start, end
+    raise ValueError(f"no words near {place / len(text):.0%} of the text are as long as a statement; leave in_place out")
+
+
+def _as_long(text: str, start: int, statement: str, count: Callable[[str], int]) -> int | None:
+    """The end of the words from ``start`` on that have as many tokens as the statement in their place."""
+    before, behind = text[max(0, start - _WORDS) : start], text[start : start + 3 * _WORDS]
+    whole = count(before + behind)
+    ends = (match.end() for match in re.finditer(r"\w+\b", behind[: 2 * _WORDS]))
+    return next((start + end for end in ends if count(before + statement + behind[end:]) == whole), None)
 
 
 def fill(lines: Iterator[str], tokens: int, count: Callable[[str], int], join: str) -> list[str]:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from random import Random
 from string import ascii_letters, digits
 
@@ -59,6 +59,7 @@ _TOPICS = """
     coins stamps maps novels diaries newspapers dreams promises agreements quarrels secrets holidays weddings journeys voyages
     dances festivals contests taxes elections habits rumours proverbs puzzles recipes sandwiches apples mushrooms spices bees
     spiders owls whales wolves foxes camels""".split()
+_ASKABLE = len(_WHAT) * len(_TOPICS) // 4
 _FEWEST, _MOST = 40, 120  # words of a passage
 _BLOCK = 1 << 16  # characters of a document split into words at a time
 # Three small letters, then a stop: the end of a sentence, but not "Mr." or an initial.
@@ -77,6 +78,8 @@ class Mrcr:
         form: "public", "michelangelo" or "gemini" (see the module).
         needles: How many requests are alike. OpenAI-MRCR has 2, 4 and 8, MRCR V2 reports 8, the Gemini report has 2.
         shots: Worked examples before the chat. The originals have two.
+        asked: How many different requests come ``needles`` times in a chat, each asked about by a question of its own. The
+            originals have one; with several, a long chat serves as many questions.
         size: How many examples there are.
     """
 
@@ -86,6 +89,7 @@ class Mrcr:
     form: str = "public"
     needles: int = 2
     shots: int = 2
+    asked: int = 1
     seed: int = 0
     size: int = 1_000_000
 
@@ -96,6 +100,8 @@ class Mrcr:
             raise ValueError(f"form must be one of {FORMS}, got {self.form!r}")
         if not 2 <= self.needles <= len(_WORDS) or self.shots < 0:
             raise ValueError(f"needles must be 2 to 8 and shots not negative, got {self.needles} and {self.shots}; 2 is usual")
+        if not 1 <= self.asked <= _ASKABLE:
+            raise ValueError(f"asked must be from 1 to {_ASKABLE}, so that some requests come once, got {self.asked}")
 
     def __len__(self) -> int:
         return self.size
@@ -108,21 +114,35 @@ class Mrcr:
         """
         rng = Random(f"{self.seed}/{i}")
         passages = _passages(self.documents, rng)
-        key = _key(rng)
-        others = (other for other in iter(lambda: _key(rng), None) if self._request(other) != self._request(key))
+        keys = self._keys(rng)
+        requests = set(map(self._request, keys))
+        others = (other for other in iter(lambda: _key(rng), None) if self._request(other) not in requests)
         head = self._head(others, passages, rng)
-        needles = self._take(passages, self.needles)
-        turns = [_turn(self._request(key), needle) for needle in needles]
-        fillers = self._fillers(chain(_near(key, rng), others), passages, head + _JOIN.join(turns), rng)
-        asked = rng.randrange(self.needles)
-        places = sorted(rng.sample(range(len(turns) + len(fillers)), len(turns)))
-        chat = _mixed(turns, fillers, set(places))
-        end = len(head) + len(_JOIN.join(chat[: places[asked] + 1]))
-        text, answer = self._ask(key, asked, needles[asked], rng)
-        if self.form == "michelangelo":  # its prompts end where the reply is to follow
-            text = f"User: {text}\n\nAssistant:"
-        question = Question(text, answer, (end - len(needles[asked]), end), f"mrcr/{self.form}/{self.needles}")
-        return Example(head + _JOIN.join(chat) + "\n", (question,))
+        needles = [self._take(passages, self.needles) for _ in keys]
+        turns = [[_turn(self._request(key), text) for text in texts] for key, texts in zip(keys, needles, strict=True)]
+        near = [other for key in keys for other in _near(key, rng) if self._request(other) not in requests]
+        rest = head + _JOIN.join(turn for alike in turns for turn in alike)
+        fillers = self._fillers(chain(near, others), passages, rest, rng)
+        asked = [rng.randrange(self.needles) for _ in keys]
+        chat, where = _mixed(turns, fillers, rng)
+        ends = accumulate(len(turn) + len(_JOIN) for turn in chat)
+        stops = [len(head) + end - len(_JOIN) for end in ends]
+        questions = []
+        for key, which, texts, places in zip(keys, asked, needles, where, strict=True):
+            text, answer = self._ask(key, which, texts[which], rng)
+            if self.form == "michelangelo":  # its prompts end where the reply is to follow
+                text = f"User: {text}\n\nAssistant:"
+            end = stops[places[which]]
+            questions.append(Question(text, answer, (end - len(texts[which]), end), f"mrcr/{self.form}/{self.needles}"))
+        return Example(head + _JOIN.join(chat) + "\n", tuple(questions))
+
+    def _keys(self, rng: Random) -> list[Key]:
+        """What is asked for, no request twice."""
+        found: dict[str, Key] = {}
+        while len(found) < self.asked:
+            key = _key(rng)
+            found.setdefault(self._request(key), key)
+        return list(found.values())
 
     def _head(self, keys: Iterator[Key], passages: Iterator[str], rng: Random) -> str:
         """Worked examples, which ask for the first of two different things and the second of two alike in turn."""
@@ -208,10 +228,19 @@ def _turn(request: str, reply: str) -> str:
     return f"User: {request}\n\nAssistant: {reply}"
 
 
-def _mixed(needles: list[str], fillers: list[str], places: set[int]) -> list[str]:
-    """The needles at their places, in their order, and the fillers at all others."""
-    sources = iter(needles), iter(fillers)
-    return [next(sources[place not in places]) for place in range(len(needles) + len(fillers))]
+def _mixed(alike: list[list[str]], fillers: list[str], rng: Random) -> tuple[list[str], list[list[int]]]:
+    """Turns that answer requests of one wording at places drawn for them, in their order, and fillers at all others; and the
+    places of each."""
+    total = sum(map(len, alike)) + len(fillers)
+    drawn = rng.sample(range(total), total - len(fillers))
+    where, chat = [], [""] * total
+    for turns in alike:
+        where.append(sorted(drawn[: len(turns)]))
+        drawn = drawn[len(turns) :]
+        for place, turn in zip(where[-1], turns, strict=True):
+            chat[place] = turn
+    rest = iter(fillers)
+    return [turn or next(rest) for turn in chat], where
 
 
 def _passages(documents: Sequence[str], rng: Random) -> Iterator[str]:

@@ -12,13 +12,12 @@ originals', so scores follow the same protocol but cannot be compared with publi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 
-from pollux.tasks.published.haystack import running_text, word_end
+from pollux.tasks.published.haystack import replaced, running_text, word_end
 from pollux.tasks.task import Example, Question
 
 Range = tuple[int, int]
@@ -55,9 +54,7 @@ _FRAMES = {
 _FRAMES["adversarial"] = _FRAMES["gemini"]
 _FINDINGS = " Don't give information outside the document or repeat your findings"
 _REACH = 20_000  # characters searched back for a full stop
-_NEAR = 5000  # characters searched to either side for a full stop, and behind it words as long as a needle
 _JITTER = 0.02  # share of the text by which depths differ there, so that they are not the same few sentences again and again
-_WORDS = 100  # characters around a place that may change how it falls into tokens
 
 _REAL = tuple(
     """Abidjan|Accra|Addis Ababa|Adelaide|Algiers|Almaty|Amman|Amsterdam|Ankara|Antananarivo|Antwerp|Asheville|Astana|Athens|
@@ -163,7 +160,9 @@ class Needle:
         before, behind = _FRAMES[self.variant]
         if self.in_place:
             near = min(max(depths[0] + rng.uniform(-_JITTER, _JITTER), 0), 1)
-            context, ranges = self._replace(statements[0], near, before, behind)
+            text, (start,) = replaced(self._haystack, statements, [int(len(self._haystack) * near)], self.count)
+            start += len(before)
+            context, ranges = f"{before}{text}{behind}", [(start + 1, start + len(statements[0]) - 1)]
         else:
             haystack = running_text(self.documents, rng.randrange(len(self.documents)), self._room(statements), self.count)
             context, ranges = _insert(haystack, statements, depths, before, behind)
@@ -191,24 +190,6 @@ class Needle:
         """The text that all examples share where needles stand in the place of words."""
         start = Random(f"{self.seed}/haystack").randrange(len(self.documents))
         return running_text(self.documents, start, self._room([]), self.count)
-
-    def _replace(self, statement: str, depth: float, before: str, behind: str) -> tuple[str, list[Range]]:
-        """The shared text with a statement in the place of some of its words, and its range of characters."""
-        text, place = self._haystack, int(len(self._haystack) * depth)
-        low, high = max(0, place - _NEAR), place + _NEAR
-        stops = [low + match.end() for match in re.finditer(r"\.(?=\s)", text[low:high])]
-        for start in sorted(stops, key=lambda stop: abs(stop - place)):
-            if end := self._as_long(text, start, statement):
-                range_ = (len(before) + start + 1, len(before) + start + len(statement) - 1)
-                return "".join((before, text[:start], statement, text[end:], behind)), [range_]
-        raise ValueError(f"no words near {depth:.0%} of the text are as long as the needle; leave in_place out")
-
-    def _as_long(self, text: str, start: int, statement: str) -> int | None:
-        """The end of the words from ``start`` on that have as many tokens as the statement in their place."""
-        before, behind = text[max(0, start - _WORDS) : start], text[start : start + 3 * _WORDS]
-        whole = self.count(before + behind)
-        ends = (match.end() for match in re.finditer(r"\w+\b", behind[: 2 * _WORDS]))
-        return next((start + end for end in ends if self.count(before + statement + behind[end:]) == whole), None)
 
     def _room(self, statements: Sequence[str]) -> int:
         """Tokens that are left for the haystack."""

@@ -12,13 +12,15 @@ Made from our own words and documents, so scores can be compared with each other
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count as count_from
 from random import Random
 
 from pollux.tasks.prose import sentence_ends
-from pollux.tasks.published.haystack import uuids
+from pollux.tasks.published.haystack import replaced, running_text, uuids
 from pollux.tasks.published.ruler_words import (
     NOISE,
     Chain,
@@ -74,7 +76,9 @@ class Needles:
             ((key, value) for key in asked for value in owned[key]),
             key=lambda pair: (asked.index(pair[0]), place[self._needle(*pair)]),
         )
-        if self.haystack == "essay":
+        if self.haystack == "essay" and setting.shared:
+            text = _among_words(setting.shared, needles, rng, setting.count)
+        elif self.haystack == "essay":
             text = _among_sentences(_essay(setting.documents, rng, units * _WORD), needles, rng)
         else:
             hay = map(self._needle, keys[self.keys :], values[self.keys * self.values :])
@@ -118,6 +122,12 @@ def _among_sentences(text: str, needles: list[str], rng: Random) -> str:
         parts += (text[at:place].strip(), needle)
         at = place
     return " ".join([*parts, text[at:].strip()])
+
+
+def _among_words(text: str, needles: list[str], rng: Random, count: Callable[[str], int]) -> str:
+    """The needles at different ones of forty depths, each in the place of words as long."""
+    places = [round(len(text) * depth / 100) for depth in sorted(rng.sample(DEPTHS, len(needles)))]
+    return replaced(text, [f" {needle}" for needle in needles], places, count)[0]
 
 
 def _sentence_end(text: str, place: int) -> int:
@@ -188,6 +198,8 @@ class Ruler:
         tokens: Length of prompt and reply together; the original's output budget is what is left for the reply.
         count: Tokens of a text.
         name: One of `NAMES`.
+        in_place: Whether needles take the place of words that have as many tokens, where they stand in documents: examples then
+            share their text, and a reader may keep what it made of it. The other tasks' texts are each example's own all the same.
         size: How many examples there are.
     """
 
@@ -196,6 +208,7 @@ class Ruler:
     count: Callable[[str], int]
     name: str
     seed: int = 0
+    in_place: bool = False
     size: int = 1_000_000
 
     def __post_init__(self):
@@ -203,13 +216,27 @@ class Ruler:
             raise ValueError(f"no RULER task is named {self.name!r}; pass one of {', '.join(NAMES)}")
         if self.tokens < 1:
             raise ValueError(f"tokens must be at least 1, got {self.tokens}; 4096 is RULER's least")
-        maker = _TASKS[self.name]
-        essay = isinstance(maker, Needles) and maker.haystack == "essay"
-        if essay and not any(document and not document.isspace() for document in self.documents):
+        if self._essay and not any(document and not document.isspace() for document in self.documents):
             raise ValueError(f"{self.name} hides its needles in documents, and got none with words; pass some texts")
 
     def __len__(self) -> int:
         return self.size
+
+    @property
+    def _essay(self) -> bool:
+        """Whether needles stand in the documents."""
+        maker = _TASKS[self.name]
+        return isinstance(maker, Needles) and maker.haystack == "essay"
+
+    @cached_property
+    def shared(self) -> str:
+        """The text that all examples have, but for their needles, where these take the place of words; else ""."""
+        if not (self.in_place and self._essay):
+            return ""
+        maker = _TASKS[self.name]
+        taken = maker.draw(Random(f"{self.seed}/0"), maker.least, replace(self, in_place=False))
+        start = Random(f"{self.seed}/shared").randrange(len(self.documents))
+        return " ".join(running_text(self.documents, start, self.tokens - math.ceil(self._spent(taken)), self.count).split())
 
     def example(self, i: int) -> Example:
         """Example number ``i``.
@@ -217,9 +244,10 @@ class Ruler:
         Raises:
             ValueError: when not even the shortest prompt of the task fits into ``tokens``.
         """
-        maker = _TASKS[self.name]
+        draw = lambda n: _TASKS[self.name].draw(Random(f"{self.seed}/{i}"), n, self)  # noqa: E731
+        least = _TASKS[self.name].least
         # Every try draws anew from the start, so that an example depends on its number and not on how its size was found.
-        drawn, used = fit(lambda n: maker.draw(Random(f"{self.seed}/{i}"), n, self), self._spent, maker.least, self.tokens)
+        drawn, used = (draw(least), 0) if self.shared else fit(draw, self._spent, least, self.tokens)
         if used > self.tokens:
             raise ValueError(f"{self.name} needs at least {used:.0f} tokens, got {self.tokens}; raise tokens")
         starts = [drawn.context.find(needle) for needle in drawn.needles]
@@ -239,6 +267,8 @@ class Ruler:
         return sum(reference in reply.lower() for reference in references) / len(references)
 
 
-def ruler(name: str, documents: Sequence[str], tokens: int, count: Callable[[str], int], seed: int = 0) -> Ruler:
+def ruler(
+    name: str, documents: Sequence[str], tokens: int, count: Callable[[str], int], seed: int = 0, *, in_place: bool = False
+) -> Ruler:
     """The task of that name (see `NAMES`)."""
-    return Ruler(documents, tokens, count, name, seed)
+    return Ruler(documents, tokens, count, name, seed, in_place)

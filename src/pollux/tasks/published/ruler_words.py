@@ -112,11 +112,14 @@ class Drawn(NamedTuple):
 
 
 class Setting(Protocol):
-    """What an example is made for."""
+    """What an example is made for. ``shared``: the text that all examples have but for their needles; "" where each has its own."""
 
     documents: Sequence[str]
     tokens: int
     count: Callable[[str], int]
+
+    @property
+    def shared(self) -> str: ...
 
 
 def measure(text: str, count: Callable[[str], int]) -> float:
