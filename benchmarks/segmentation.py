@@ -152,16 +152,24 @@ def table(rows: dict[str, dict[str, np.ndarray]]) -> str:
 
 
 def paired(rows: dict[str, dict[str, np.ndarray]]) -> str:
-    """Ours less theirs, photograph by photograph."""
+    """Ours beside theirs, photograph by photograph: ratios of how many regions there are, differences of all else."""
     ours, theirs = ([name for name in rows if name.startswith("pollux") == mine] for mine in (True, False))
-    lines = ["| ours less theirs | " + " | ".join(theirs) + " |", "|" + " --- |" * (len(theirs) + 1)]
+    lines = ["| ours beside theirs | " + " | ".join(theirs) + " |", "|" + " --- |" * (len(theirs) + 1)]
     for name, key in product(ours, ("over", "precision", "covering", "f")):
-        cells = (difference(rows[name][key] - rows[other][key]) for other in theirs)
-        lines.append(f"| {name}: {MEASURES[key]} | " + " | ".join(cells) + " |")
+        mine, compare = rows[name][key], ratio if key == "over" else difference
+        cells = (compare(mine, rows[other][key]) for other in theirs)
+        lines.append(f"| {name}: {MEASURES[key]}{', theirs = 1' if key == 'over' else ''} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def difference(apart: np.ndarray) -> str:
+def ratio(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """The geometric mean of the ratios."""
+    mean, low, high = np.exp(interval(np.log(ours / theirs)))
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}], p = {wilcoxon(np.log(ours / theirs)).pvalue:.2g}"
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> str:
+    apart = ours - theirs
     mean, low, high = interval(apart)
     p = wilcoxon(apart).pvalue if apart.any() else 1.0
     return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}], p = {p:.2g}"
