@@ -284,7 +284,7 @@ def test_chat(pollux, model, tmp_path):
 def test_chat_stops_an_answer_only(capsys):
     """Ctrl-C between two tokens: what came is shown, nothing is remembered, and the next answer is whole."""
     from pollux.commands.chat import Chat
-    from pollux.engine.context import ReadContext
+    from pollux.engine.contexts.context import ReadContext
     from pollux.engine.request import Answer, Event, Sampling
 
     class Engine:

@@ -52,6 +52,6 @@ def test_plain_rooms_never_import_jax():
         if path.stem not in ("__init__", "pdf_child")
     ]
     modules += ["pollux.base.config", "pollux.base.errors"]
-    modules += [f"pollux.engine.{name}" for name in ("request", "sampler", "service")]
+    modules += [f"pollux.engine.{name}" for name in ("request", "sampler", "many.service")]
     code = f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nassert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(SOURCE.parent), "PATH": ""})

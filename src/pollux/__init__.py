@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pollux.base.errors import PolluxError
-    from pollux.engine.context import ReadContext
+    from pollux.engine.contexts.context import ReadContext
     from pollux.engine.engine import Engine
     from pollux.engine.request import Answer, Event, Evidence, Sampling
     from pollux.media.decode import read as read_files
@@ -36,7 +36,7 @@ _HOME = {
     "ModelConfig": "pollux.model.sizes",
     "Place": "pollux.media.segment",
     "PolluxError": "pollux.base.errors",
-    "ReadContext": "pollux.engine.context",
+    "ReadContext": "pollux.engine.contexts.context",
     "Sampling": "pollux.engine.request",
     "Vocabulary": "pollux.tokens.vocabulary",
     "family": "pollux.model.sizes",

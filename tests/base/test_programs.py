@@ -49,6 +49,13 @@ def test_a_program_is_found_again(folder, monkeypatch):
     run()
 
 
+def test_where_an_array_comes_from_makes_no_other_program(folder):
+    program, one = Program(scaled, factor=2), (jnp.ones(3), jnp.zeros((), jnp.int32))
+    for x in (np.zeros(3, np.float32), jnp.zeros(3), jax.device_put(np.zeros(3, np.float32), jax.devices()[0])):
+        np.testing.assert_array_equal(program(x, one)["sum"], 2)
+    assert len(kept(folder)) == 1
+
+
 def test_other_shapes_and_settings_are_other_programs(folder):
     run()
     run(size=4)

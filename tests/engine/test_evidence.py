@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
 from pollux.engine.evidence import EARLIER, gather, passages
 from pollux.media.segment import Document, Text
 from pollux.tokens import template

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pollux.base.weights import initial
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
 from pollux.engine.engine import Engine
 from pollux.engine.request import Sampling
 from pollux.engine.runner import Runner

@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import pollux.engine.table
+import pollux.engine.many.table
 from pollux.base.errors import BusyError, ConfigError, ContextError, LateError
+from pollux.base.programs import Program
 from pollux.base.weights import initial
-from pollux.engine.desk import Desk, Limits
 from pollux.engine.engine import Engine
+from pollux.engine.many.desk import Desk, Limits
 from pollux.engine.request import Answer, Ask, Done, Failed, Piece, Progress, Sampling
 from pollux.engine.runner import Runner
 from pollux.media.segment import Document, Text
@@ -39,9 +40,9 @@ def engine() -> Engine:
 @pytest.fixture
 def desk(engine, tmp_path, monkeypatch):
     """Small rooms, so that answers outgrow them."""
-    monkeypatch.setattr(pollux.engine.table, "ROOMS", (64, 256))
-    monkeypatch.setattr("pollux.engine.desk.ROOMS", (64, 256))
-    monkeypatch.setattr("pollux.engine.desk._ROOM", 8)
+    monkeypatch.setattr(pollux.engine.many.table, "ROOMS", (64, 256))
+    monkeypatch.setattr("pollux.engine.many.desk.ROOMS", (64, 256))
+    monkeypatch.setattr("pollux.engine.many.desk._ROOM", 8)
     desk = Desk(engine, "tiny", Limits(memory=1 << 30), tmp_path)
     yield desk
     desk.close()
@@ -91,6 +92,20 @@ def test_an_answer_is_the_engines_own_whoever_else_asks(engine, desk):
         assert each.answer.tokens == alone.tokens and each.answer.text == alone.text
         assert [e.place for e in each.answer.evidence] == [e.place for e in alone.evidence]
         assert "".join(said.text for said in each.said if isinstance(said, Piece)) == alone.text
+
+
+def test_a_warm_desk_has_what_short_requests_need(engine, tmp_path, monkeypatch):
+    desk = Desk(engine, "tiny", Limits(memory=1 << 30), tmp_path, warm=True)
+    try:
+        assert ask(desk, "What did Ada say?").answer and not desk.ready  # what is asked comes before what is left
+        until = time.monotonic() + 300
+        while not desk.ready and time.monotonic() < until:
+            time.sleep(0.05)
+        monkeypatch.setattr(Program, "_find", lambda *args: pytest.fail("compiled only now"))
+        heard = [ask(desk, "How long was the rain?" * n, book(lines=2)) for n in (1, 2, 9)] + [ask(desk, "Who went out?")]
+        assert all(each.answer for each in heard)
+    finally:
+        desk.close()
 
 
 def test_what_was_read_is_not_read_again(engine, desk):
@@ -159,7 +174,7 @@ def test_a_kept_context_answers_as_one_that_is_read_and_is_there_again_after_a_r
 
 
 def test_contexts_go_to_disk_and_come_back(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr("pollux.engine.shelf._LEAST_SPILLED", 100)
+    monkeypatch.setattr("pollux.engine.many.shelf._LEAST_SPILLED", 100)
     desk = Desk(engine, "tiny", Limits(memory=1), tmp_path)
     try:
         first = ask(desk, "Who slept?", book()).answer.tokens

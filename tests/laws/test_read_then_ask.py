@@ -14,7 +14,7 @@ import pytest
 
 from pollux.base.errors import ContextError
 from pollux.base.weights import initial
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
 from pollux.engine.engine import Engine
 from pollux.engine.request import Answer, Sampling
 from pollux.engine.runner import Runner

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pollux.engine.service import Service
+from pollux.engine.many.service import Service
 from pollux.serve.app import build
 from pollux.serve.operations.keys import Keys
 from pollux.serve.operations.listen import bound, listener

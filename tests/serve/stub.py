@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from pollux.base.errors import BusyError, ConfigError, ContextError, LateError
+from pollux.engine.many.service import Card, Listener, Load
 from pollux.engine.request import Answer, Ask, Done, Evidence, Failed, Piece, Produced, Progress, Usage
-from pollux.engine.service import Card, Listener, Load
 from pollux.tokens.vocabulary import END, shipped
 
 
@@ -29,7 +29,7 @@ class Stub:
 
     def __init__(self, pause: float = 0.0, room: int = 1000) -> None:
         self.card = Card("stub", "1", 1_000_000, 8192)
-        self.vocabulary = shipped()
+        self.vocabulary, self.ready = shipped(), True
         self.pause, self.room = pause, room
         self.kept: dict[str, int] = {}
         self.asked: list[Ask] = []

@@ -56,7 +56,7 @@ class Program:
 
     def __call__(self, *args: Any) -> Any:
         leaves, tree = jax.tree.flatten(args)
-        kind = (tree, *((x.shape, x.dtype, getattr(x, "weak_type", False), getattr(x, "sharding", None)) for x in leaves))
+        kind = (tree, *((x.shape, x.dtype, getattr(x, "weak_type", False), _placed(x)) for x in leaves))
         compiled = self._compiled.get(kind)
         if compiled is None:
             compiled = self._compiled[kind] = self._find(kind, args)
@@ -81,6 +81,17 @@ class Program:
         except Exception as error:  # a full disk, say: the program works all the same
             log.info("a compiled program could not be kept: %r", error)
         return compiled
+
+
+def _placed(x: Any) -> Any:
+    """How an array is laid out; None on the first device, where one of numpy goes too: the program is the same."""
+    sharding = getattr(x, "sharding", None)
+    return None if sharding == _first() else sharding
+
+
+@cache
+def _first() -> jax.sharding.Sharding:
+    return jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
 
 def _devices(args: tuple) -> list[jax.Device]:

@@ -17,7 +17,7 @@ from pollux.base import models
 from pollux.commands.terminal import Parser, counting_bar, fail, printable, report, tell_compiling, where
 
 if TYPE_CHECKING:
-    from pollux.engine.context import ReadContext
+    from pollux.engine.contexts.context import ReadContext
     from pollux.engine.engine import Engine
     from pollux.engine.request import Answer, Event, Sampling
     from pollux.media.segment import Reading
@@ -152,7 +152,7 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     """Read the files, or reopen a context, as the arguments say; None when files were named and none could be read."""
     models.find(args.model)  # a wrong name is told before anything is read
     if args.save:
-        from pollux.engine.saved import check_target
+        from pollux.engine.contexts.saved import check_target
 
         check_target(args.save)  # and so is a place that nothing can be saved to
         args.save.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ def _read(files: list[str]) -> Reading:
 def _reopen(path: Path | None, engine: Engine) -> ReadContext | None:
     if path is None:
         return None
-    from pollux.engine.context import ReadContext
+    from pollux.engine.contexts.context import ReadContext
 
     return ReadContext.load(path, engine.runner.weights)
 

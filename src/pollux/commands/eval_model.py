@@ -19,7 +19,7 @@ from pollux.commands.terminal import counting_bar, fail
 
 if TYPE_CHECKING:
     from pollux.data.source import Corpus
-    from pollux.engine.context import ReadContext
+    from pollux.engine.contexts.context import ReadContext
     from pollux.engine.engine import Engine
     from pollux.eval.position import Curve
     from pollux.media.segment import Document

@@ -104,7 +104,7 @@ def _print_weights(path: Path, about: dict, tokens: int) -> None:
 
 def memory(config: ModelConfig, tokens: int, weights: int) -> dict[str, int]:
     """Bytes that a read context of ``tokens`` tokens needs, by what for; arrays grow in steps (`engine.store.capacity`)."""
-    from pollux.engine.store import Store, capacity, nbytes
+    from pollux.engine.contexts.store import Store, capacity, nbytes
     from pollux.model.cache import store_sizes
 
     sizes = [store_sizes(layer, config) for layer in _retrieval(config)]

@@ -18,7 +18,7 @@ from pollux.commands.terminal import Parser, fail
 if TYPE_CHECKING:
     import socket
 
-    from pollux.engine.desk import Desk
+    from pollux.engine.many.desk import Desk
     from pollux.serve.operations.keys import Keys
     from pollux.serve.server import Server, Settings
     from pollux.serve.storage.library import Library
@@ -141,10 +141,10 @@ def _serve(args: argparse.Namespace, library: Library, keys: Keys, listening: so
 
 def _desks(args: argparse.Namespace) -> list[Desk]:
     import pollux
-    from pollux.engine.desk import Desk, Limits
+    from pollux.engine.many.desk import Desk, Limits
 
     limits = Limits(waiting=args.max_queue)
-    return [Desk(pollux.load(model), name, limits) for name, model in _called(args.model or [models.DEFAULT]).items()]
+    return [Desk(pollux.load(model), name, limits, warm=True) for name, model in _called(args.model or [models.DEFAULT]).items()]
 
 
 def _called(given: list[str]) -> dict[str, str]:

@@ -14,8 +14,8 @@ import numpy as np
 from pollux.base.checkpoint import fingerprint, load_weights
 from pollux.base.errors import CheckpointError, ConfigError
 from pollux.base.weights import Tree, abstract, flatten
-from pollux.engine.amend import amended, spans
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.amend import amended, spans
+from pollux.engine.contexts.context import ReadContext
 from pollux.engine.evidence import gather, passages
 from pollux.engine.request import Answer, Event, Sampling
 from pollux.engine.row import Row

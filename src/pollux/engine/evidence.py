@@ -10,7 +10,7 @@ from collections import Counter
 
 import numpy as np
 
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
 from pollux.engine.request import Evidence
 
 # Places within this many tokens of a peak belong to its passage: about a sentence to either side of where an answer stands.

@@ -16,8 +16,8 @@ import numpy as np
 
 from pollux.base.programs import Program
 from pollux.base.weights import Tree
-from pollux.engine.context import ReadContext
-from pollux.engine.store import Store, capacity
+from pollux.engine.contexts.context import ReadContext
+from pollux.engine.contexts.store import Store, capacity
 from pollux.kernels.attention import Sight, unfold_queries
 from pollux.kernels.coded import Coded, encode
 from pollux.kernels.retrieval import EVIDENCE

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pollux.base.errors import ConfigError
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
 from pollux.engine.engine import Engine
 from pollux.engine.request import LONGEST_ANSWER, Sampling
 from pollux.media.segment import Document, Place

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
+from pollux.engine.many.service import Listener, Service, Ticket
 from pollux.engine.request import Ask, Done, Failed, Said
-from pollux.engine.service import Listener, Service, Ticket
 
 
 async def said(service: Service, ask: Ask) -> AsyncIterator[Said]:

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pollux.engine.service import Service
+from pollux.engine.many.service import Service
 from pollux.serve.errors import ApiError
 from pollux.serve.operations.keys import Keys
 from pollux.serve.operations.limits import Limits

@@ -99,7 +99,7 @@ class TestOpenAI:
         for call in (client.files.list, lambda: client.responses.create(model="stub", input="Hi")):
             with pytest.raises(openai.APIStatusError) as told:
                 call()
-            assert told.value.status_code == 501
+            assert told.value.status_code == 404
         with pytest.raises(openai.BadRequestError) as told:
             client.chat.completions.create(model="stub", messages=MESSAGES, temperature=3)
         assert told.value.param == "temperature"

@@ -37,7 +37,7 @@ class TestPlaces:
     @pytest.mark.parametrize("path", ["/v1/files", "/v1/batches", "/v1/responses", "/openai/v1/files/file-1", "/v1/moderations"])
     def test_what_is_not_there_says_what_is(self, client, path):
         reply = client.get(path, headers={"authorization": "Bearer k"})
-        assert reply.status_code == 501 and reply.json()["error"]["message"].startswith(path.split("/v1")[1][:6])
+        assert reply.status_code == 404 and reply.json()["error"]["message"].startswith(path.split("/v1")[1][:6])
 
     def test_a_wrong_key_is_401(self, stub, tmp_path):
         client = TestClient(build(server_of(tmp_path, stub, keys=Keys(True, {digest("good"): "me"}))))

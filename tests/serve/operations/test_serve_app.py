@@ -339,8 +339,11 @@ class TestOperations:
     def test_readiness(self, begin):
         client = begin()
         assert client.get("/readyz").json() == {"status": "ready"}
+        for service in client.server.services.values():
+            service.ready = False
+        assert client.get("/readyz").status_code == 503 and client.get("/readyz").json() == {"status": "warming up"}
         client.server.ready = False
-        assert client.get("/readyz").status_code == 503
+        assert client.get("/readyz").json() == {"status": "stopping"}
 
     def test_start_and_stop(self, stub, tmp_path):
         server, said = server_of(tmp_path, stub), []

@@ -10,7 +10,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pollux.engine.service import Service
+from pollux.engine.many.service import Service
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini import content, wire
 from pollux.serve.routing import Route

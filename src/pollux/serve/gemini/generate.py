@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pollux.engine.many.service import Service
 from pollux.engine.request import Ask
-from pollux.engine.service import Service
 from pollux.serve.arrange import Message, arrange
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini import content, wire

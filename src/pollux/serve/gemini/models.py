@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pollux.engine.many.service import Card
 from pollux.engine.request import Sampling
-from pollux.engine.service import Card
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini import wire
 from pollux.serve.gemini.pages import wanted_page

@@ -10,7 +10,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pollux.engine.service import Service
+from pollux.engine.many.service import Service
 from pollux.serve.fields import Fields
 from pollux.serve.gemini.wire import reply
 from pollux.serve.openai.chat import known

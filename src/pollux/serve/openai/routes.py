@@ -69,4 +69,4 @@ def _card(server: Server, name: str) -> dict:
 
 
 async def _refuse(path: str, instead: str, request: Request) -> Response:
-    raise ApiError(501, f"{path} is not served here. {instead}")
+    raise ApiError(404, f"{path} is not served here. {instead}")

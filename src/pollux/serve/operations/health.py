@@ -21,7 +21,10 @@ def routes(server: Server) -> list[Route]:
         return reply({"status": "ok"})
 
     async def ready(request: Request) -> Response:
-        return reply({"status": "ready"}) if server.ready else reply({"status": "stopping"}, 503)
+        if not server.ready:
+            return reply({"status": "stopping"}, 503)
+        warm = all(service.ready for service in server.services.values())
+        return reply({"status": "ready"}) if warm else reply({"status": "warming up"}, 503)
 
     async def metrics(request: Request) -> Response:
         return Response(server.metrics.text(), media_type=_PROMETHEUS)

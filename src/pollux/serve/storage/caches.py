@@ -18,8 +18,8 @@ from typing import TypeVar
 import orjson
 
 from pollux.base.errors import ContextError, PolluxError
+from pollux.engine.many.service import Service
 from pollux.engine.request import Ask, Done
-from pollux.engine.service import Service
 from pollux.media.segment import Document
 from pollux.serve.arrange import Message
 from pollux.serve.bridge import heard

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pollux.base.errors import ConfigError
-from pollux.engine.service import Service
+from pollux.engine.many.service import Service
 from pollux.serve.storage.auth_tokens import AuthTokens
 from pollux.serve.storage.batches import Batches
 from pollux.serve.storage.caches import Caches

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from pollux.engine.many.service import Service
 from pollux.engine.request import Ask
-from pollux.engine.service import Service
 from pollux.media.decode import decode
 from pollux.media.segment import Document, Text
 from pollux.serve.errors import ApiError

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pollux.engine.many.service import Listener, Service, Ticket
 from pollux.engine.request import Ask, Progress, Said
-from pollux.engine.service import Listener, Service, Ticket
 from pollux.serve.gemini import wire
 from pollux.serve.gemini.generate import Prepared, prepare, stream
 from pollux.serve.routing import Route

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from pollux.engine.many.service import Service
 from pollux.engine.request import Ask, Done, Piece, Said
-from pollux.engine.service import Service
 from pollux.serve.bridge import said
 from pollux.serve.gemini.generation.candidate import Finished
 

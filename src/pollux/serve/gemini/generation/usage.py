@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pollux.engine.many.service import Service
 from pollux.engine.request import Ask, Usage
-from pollux.engine.service import Service
 from pollux.media.segment import Document
 
 

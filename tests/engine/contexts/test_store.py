@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pollux.base.errors import ContextError
-from pollux.engine import store
+from pollux.engine.contexts import store
+from pollux.engine.contexts.store import Store
 from pollux.engine.runner import _shared
-from pollux.engine.store import Store
 from pollux.kernels.coded import Coded
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
 from pollux.media.segment import Document, Text
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.vocabulary import Vocabulary

@@ -23,18 +23,18 @@ import numpy as np
 
 from pollux.base.config import cache_folder
 from pollux.base.errors import BusyError, ConfigError, LateError
-from pollux.engine.context import ReadContext
-from pollux.engine.embed import Embedder
+from pollux.engine.contexts.context import ReadContext
+from pollux.engine.contexts.store import free_memory
 from pollux.engine.engine import Engine
 from pollux.engine.evidence import gather, passages
-from pollux.engine.job import Job, Line, Reading
-from pollux.engine.plan import check, plan
+from pollux.engine.many.embed import Embedder
+from pollux.engine.many.job import Job, Line, Reading
+from pollux.engine.many.plan import check, plan
+from pollux.engine.many.service import Card, Listener, Load
+from pollux.engine.many.shelf import Entry, Shelf, bytes_for
+from pollux.engine.many.table import ROOMS, Output, Table, fitting, prefill, warming, widen
 from pollux.engine.request import LONGEST_ANSWER, Answer, Ask, Done, Failed, Piece, Progress, Said, Usage
 from pollux.engine.row import Row
-from pollux.engine.service import Card, Listener, Load
-from pollux.engine.shelf import Entry, Shelf, bytes_for
-from pollux.engine.store import free_memory
-from pollux.engine.table import ROOMS, Output, Table, fitting, prefill, widen
 from pollux.media.segment import Text
 from pollux.tokens.stream import Stream
 
@@ -68,12 +68,15 @@ class Limits:
 class Desk:
     """A `Service` of one model."""
 
-    def __init__(self, engine: Engine, name: str, limits: Limits = Limits(), folder: Path | None = None) -> None:
+    def __init__(
+        self, engine: Engine, name: str, limits: Limits = Limits(), folder: Path | None = None, *, warm: bool = False
+    ) -> None:
         """Starts the thread.
 
         Args:
             name: What the model is called.
             folder: For contexts that memory has no room for (default: one in the user's cache).
+            warm: Whether the programs that short requests need are compiled now, and not when the first of each kind comes.
         """
         self.runner, self.vocabulary = engine.runner, engine.vocabulary
         self.card = Card(name, engine.runner.weights.split("/")[0], MOST_TOKENS, LONGEST_ANSWER)
@@ -89,7 +92,9 @@ class Desk:
         self._spent = {"read": 0.0, "answer": 0.0}
         self._total = dict.fromkeys(("read", "reused", "produced"), 0)
         self._empty = Entry(self.runner.empty().stream, self.runner.empty())
+        self._warming = warming(self.runner) if warm else iter(())
         self._news, self._closing = threading.Condition(), False
+        self.ready = not warm
         self._thread = threading.Thread(target=self._run, name=f"pollux-{name}", daemon=True)
         self._thread.start()
 
@@ -202,7 +207,7 @@ class Desk:
             while self._asides:
                 self._asides.popleft()()
             self._admit()
-            unit = self._next()
+            unit = self._next() or self._warm_up()
             if unit is not None:
                 unit()
                 continue
@@ -321,6 +326,18 @@ class Desk:
         else:
             kind = min(self._spent, key=self._spent.get)
         return lambda: self._timed(kind, self._read if kind == "read" else lambda: self._step(tables[0]))
+
+    def _warm_up(self) -> Callable[[], None] | None:
+        """Another program compiled, while there is nothing else to do; None when all are there."""
+
+        def one() -> None:
+            try:
+                self.ready = next(self._warming, None) is None
+            except Exception:
+                log.exception("not everything could be compiled beforehand")
+                self.ready = True
+
+        return None if self.ready else one
 
     def _timed(self, kind: str, unit: Callable[[], None]) -> None:
         start = time.monotonic()

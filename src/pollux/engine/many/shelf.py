@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from pollux.base.errors import ContextError
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
+from pollux.engine.contexts.store import nbytes
 from pollux.engine.runner import Runner
-from pollux.engine.store import nbytes
 from pollux.model.cache import Context
 from pollux.tokens.stream import Stream
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from pollux.base.errors import PolluxError
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
+from pollux.engine.contexts.saved import Part
 from pollux.engine.engine import NOTE_SECONDS
-from pollux.engine.plan import Plan
+from pollux.engine.many.plan import Plan
+from pollux.engine.many.service import Listener
+from pollux.engine.many.shelf import Entry
 from pollux.engine.request import Ask
 from pollux.engine.row import Row
 from pollux.engine.runner import Runner
-from pollux.engine.saved import Part
-from pollux.engine.service import Listener
-from pollux.engine.shelf import Entry
 from pollux.media.segment import Text
 from pollux.tokens.stream import Stream
 

@@ -15,12 +15,12 @@ import pytest
 
 from pollux.base.errors import ContextError
 from pollux.base.weights import initial
-from pollux.engine import saved
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts import saved
+from pollux.engine.contexts.context import ReadContext
+from pollux.engine.contexts.saved import Part
 from pollux.engine.engine import Engine
 from pollux.engine.request import Sampling
 from pollux.engine.runner import Runner
-from pollux.engine.saved import Part
 from pollux.media.segment import Document, Text
 from pollux.model.sizes import family
 from pollux.model.transformer import weight_table
@@ -195,7 +195,7 @@ def test_several_processes_ask_one_saved_context_at_once(engine, tmp_path):
         from test_saved import CONFIG, QUESTION, SAMPLING
         from pathlib import Path
         from pollux.base.weights import initial
-        from pollux.engine.context import ReadContext
+        from pollux.engine.contexts.context import ReadContext
         from pollux.engine.engine import Engine
         from pollux.engine.runner import Runner
         from pollux.model.transformer import weight_table

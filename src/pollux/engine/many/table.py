@@ -15,10 +15,11 @@ from typing import Generic, NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from pollux.engine.context import ReadContext
+from pollux.engine.contexts.context import ReadContext
 from pollux.engine.runner import Runner, Turn
 from pollux.model.cache import Context
 from pollux.model.sizes import LOCAL
+from pollux.tokens.template import own
 from pollux.tokens.vocabulary import END
 
 # Numbers of rows, tokens of a turn and tokens of a piece that programs are compiled for: few, since each takes seconds, once.
@@ -68,6 +69,24 @@ def widen(turn: Turn, room: int, runner: Runner) -> Turn:
         return past._replace(**arrays, index=before(np.asarray(past.index), -1))
 
     return turn._replace(past=[longer(past, layer) for past, layer in zip(turn.past, runner.config.layers, strict=True)])
+
+
+def warming(runner: Runner) -> Iterator[str]:
+    """Compile what short requests need, a program each time something is asked of the iterator, which says what it was: on nothing,
+    and on a text of a chunk, a question's pieces and the numbers of rows."""
+    read = runner.empty()
+    read.reserve(runner.chunk)
+    ids = np.full(runner.chunk, END, np.int32)
+    runner.read(read, 0, ids)
+    read.extend(own(ids), ())
+    yield "a chunk"
+    for context in (runner.empty(), read):
+        shared = runner.device_context(context)
+        for rows, count in (*((1, piece) for piece in PIECES), *((rows, 1) for rows in ROWS)):
+            tokens = np.full((rows, count), END, np.int32)
+            turn = runner.start_turn(context, rows, ROOMS[0] if count <= ROOMS[0] else ROOMS[1])
+            jax.block_until_ready(runner.step(turn, tokens, np.full(rows, count, np.int32), shared))
+            yield f"{count} tokens of {rows} rows"
 
 
 class Table(Generic[Guest]):

@@ -24,7 +24,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from pollux.base.errors import ContextError
-from pollux.engine.store import Specs, claim, cut, nbytes
+from pollux.engine.contexts.store import Specs, claim, cut, nbytes
 
 log = logging.getLogger("pollux")
 

@@ -55,10 +55,11 @@ class Ticket(Protocol):
 
 
 class Service(Protocol):
-    """Answers from any thread's questions. `engine.desk.Desk` is one; tests have another that knows no model."""
+    """Answers from any thread's questions. `many.desk.Desk` is one; tests have another that knows no model."""
 
     card: Card
     vocabulary: Vocabulary
+    ready: bool  # whether a first request need not wait for what is still being prepared
 
     def submit(self, ask: Ask, listener: Listener) -> Ticket:
         """Take a request. The last that is said of it is `Done` or `Failed`.

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from pollux.base.errors import ContextError
-from pollux.engine import saved
-from pollux.engine.saved import Part
-from pollux.engine.store import Specs, Store
+from pollux.engine.contexts import saved
+from pollux.engine.contexts.saved import Part
+from pollux.engine.contexts.store import Specs, Store
 from pollux.media.segment import Place, Text
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.template import own
