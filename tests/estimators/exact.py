@@ -4,6 +4,7 @@ from itertools import product
 from math import comb
 
 import numpy as np
+from scipy.special import ndtri_exp
 
 
 def all_below(k: int, n: int, q: float) -> float:
@@ -31,6 +32,18 @@ def outcomes(n: int, ps, chance):
     ways = list(product(product((0, 1), repeat=n), repeat=len(ps)))
     values = np.array(ways, np.float32).swapaxes(1, 2)
     return values, np.array([np.prod([chance(row, p) for row, p in zip(way, ps, strict=True)]) for way in ways])
+
+
+def gaussian_ratio(logits, n: int):
+    """1 / (1 - correlation) of two bits of the Gaussian copula, in float64: the covariance's share of p q as an integral over the
+    correlation, by a rule of a thousand points."""
+    size = np.abs(logits)
+    log_q, log_p = -np.logaddexp(0, size), -np.logaddexp(0, -size)
+    h2 = ndtri_exp(log_q) ** 2
+    points, weights = np.polynomial.legendre.leggauss(1000)
+    low = np.arcsin(-1 / (n - 1))
+    exponent = -h2[:, None] / (1 + np.sin(low / 2 * (1 - points))) - (log_q + log_p)[:, None]
+    return 1 / (1 + (np.exp(exponent) * weights).sum(-1) * -low / 2 / (2 * np.pi))
 
 
 def logit(p):

@@ -71,9 +71,30 @@ def test_the_bound_is_the_log_of_the_mean_and_takes_any_size_of_number():
     assert float(bound(jnp.array([-900.0, -900.0]))) == pytest.approx(-900)
 
 
+def test_a_draw_that_cannot_be_makes_nothing_undefined():
+    logits = jnp.array([0.3, -1.0])
+    log_r = jnp.array([0.1, -jnp.inf, 0.4, -0.2])
+    pairs, own = binary.disarm(KEY, logits, 4), binary.loorf(KEY, logits, 4)
+    for found in (vimco(own, logits, log_r), local_disarm(pairs, logits, log_r), local_arms(own, log_r, own, log_r, logits)):
+        assert np.isfinite(found).all()
+
+
 def test_bad_input_is_told():
-    draw = binary.loorf(KEY, jnp.zeros(3), 2)
+    logits = jnp.zeros(3)
+    one, two, three = (binary.loorf(KEY, logits, n) for n in (2, 2, 3))
+    single = Draw(one.value[:1], one.ratio)
     with pytest.raises(ValueError, match="2 draws or more"):
-        vimco(draw, jnp.zeros(3), jnp.zeros(1))
+        vimco(single, logits, jnp.zeros(1))
+    with pytest.raises(ValueError, match="2 draws or more"):
+        local_disarm(two, logits, jnp.zeros(2))
     with pytest.raises(ValueError, match="even number"):
-        local_disarm(draw, jnp.zeros(3), jnp.zeros(3))
+        local_disarm(three, logits, jnp.zeros(3))
+    for wrong in (jnp.zeros((2, 1)), jnp.zeros((2, 5, 1)), [0.0]):
+        with pytest.raises(ValueError, match="a value for each draw"):
+            vimco(two, logits, wrong)
+    with pytest.raises(ValueError, match="binary variables"):
+        vimco(two, jnp.zeros((3, 4)), jnp.zeros(2))
+    with pytest.raises(ValueError, match="as many antithetic"):
+        local_arms(two, jnp.zeros(2), three, jnp.zeros(3), logits)
+    with pytest.raises(ValueError, match="a draw or more"):
+        bound(jnp.zeros((0, 2)))

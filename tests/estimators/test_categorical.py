@@ -75,11 +75,37 @@ def test_sticks_of_two_categories_are_arms():
         np.testing.assert_allclose(np.asarray(two.ratio)[unlike], float(arms.ratio[0, 0, 0]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [3, 4])
+def test_how_often_categories_meet_is_a_table_and_makes_up_for_it_exactly(method, n):
+    """P(a, c), read off the ratios of what was drawn, is symmetric and sums to the marginals, and with the ratios it gives the
+    gradient of any linear function to the last digits of float32."""
+    p = np.array([0.1, 0.2, 0.3, 0.4])
+    draw = jax.jit(METHODS[method], static_argnums=2)(KEY, logits_of(p, 3000), n)
+    which, ratio = np.asarray(draw.value).argmax(-1), np.broadcast_to(draw.ratio, (n, n, 3000))
+    met = np.full((4, 4), np.nan)
+    for a, c in np.ndindex(4, 4):
+        found = ratio[:, :][(which[:, None] == a) & (which[None] == c)] if a != c else np.zeros(0)
+        if found.size:
+            np.testing.assert_allclose(found, found[0], rtol=1e-5)  # the same, whenever these two meet
+            met[a, c] = p[a] * p[c] / found[0]
+    apart = ~np.eye(4, dtype=bool)
+    assert (met[apart] > 0).all()
+    np.testing.assert_allclose(met[apart], met.T[apart], rtol=1e-5)
+    alike = p - np.where(apart, met, 0).sum(1)  # what is left of each marginal: that both draw the same
+    assert (alike > -1e-6).all() and (alike < p**2).all()
+    f = np.array([1.0, -2.0, 0.5, 3.0])
+    change = (f[:, None] - f)[..., None] * (np.eye(4)[:, None] - np.eye(4))
+    weighed = np.where(apart, met * np.where(apart, np.outer(p, p) / met, 0), 0)
+    np.testing.assert_allclose((weighed[..., None] * change).sum((0, 1)) / 2, p * (f - p @ f), atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 10.0, 100.0, 1000.0])
 @pytest.mark.parametrize("method", ["loorf", *METHODS])
-def test_the_mean_is_the_gradient_and_antithetic_draws_vary_less(method):
+def test_the_mean_is_the_gradient_and_antithetic_draws_vary_less(method, alpha):
     """The toy of the paper's repository: 3 variables of 3 categories, a linear function of all, 3 draws."""
     table = 3.0 * np.arange(1, 10).reshape(3, 3)
-    p = np.random.default_rng(1).dirichlet(np.full(3, 10.0), 3)
+    p = np.random.default_rng(1).dirichlet(np.full(3, alpha), 3)
     logits = jnp.asarray(np.log(p), jnp.float32)
     f = lambda z: (z * table).sum((-1, -2))  # noqa: E731
 
@@ -93,7 +119,7 @@ def test_the_mean_is_the_gradient_and_antithetic_draws_vary_less(method):
     wanted = p * (table - (p * table).sum(-1, keepdims=True))
     assert (np.abs(found.mean(0) - wanted) / (found.std(0) / 200)).max() < 4.5
     if method != "loorf":
-        assert found.var(0).sum() < 0.95 * plain.var(0).sum()
+        assert found.var(0).sum() < 0.9 * plain.var(0).sum()
 
 
 def test_gumbel_is_near_and_its_bias_is_what_its_docstring_says():
@@ -108,6 +134,27 @@ def test_gumbel_is_near_and_its_bias_is_what_its_docstring_says():
     found = np.asarray(jax.lax.map(estimate, jax.random.split(KEY, 30_000), batch_size=500), np.float64)
     wanted = p * (np.asarray(f) - p @ np.asarray(f))
     assert np.linalg.norm(found.mean(0) - wanted) < 0.05 * np.linalg.norm(wanted)
+
+
+def test_gumbel_loses_most_of_the_gradient_of_many_categories():
+    """As its docstring says: pairs that meet less often than once in all trials count for less than they should."""
+    f = jnp.asarray(np.random.default_rng(0).normal(size=64), jnp.float32)
+    wanted = np.asarray(f - f.mean()) / 64
+
+    def share(make):
+        one = lambda key: gradient(draw := make(key, jnp.zeros((1, 64)), 3), (draw.value * f).sum((-1, -2)))[0]  # noqa: E731
+        found = np.asarray(jax.lax.map(one, jax.random.split(KEY, 4000), batch_size=100), np.float64).mean(0)
+        return found @ wanted / (wanted @ wanted)
+
+    assert share(categorical.gumbel) < 0.5 and share(categorical.stick_breaking) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_draws_have_no_derivative_and_nan_goes_through_jit(method):
+    estimate = lambda logits: gradient(METHODS[method](KEY, logits, 4), jnp.arange(4.0))  # noqa: E731
+    np.testing.assert_array_equal(jax.grad(lambda logits: estimate(logits).sum())(jnp.array([[0.3, -2.0, 1.0]])), 0)
+    found = jax.jit(estimate)(jnp.array([[0.3, jnp.nan, 1.0], [0.0, 1.0, 2.0]]))
+    assert np.isnan(found[0]).all() and np.isfinite(found[1]).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -128,6 +175,10 @@ def test_a_batch_is_jitted_and_bad_input_is_told():
             make(KEY, jnp.zeros((4, 1)), 3)
         with pytest.raises(ValueError, match="2 draws or more"):
             make(KEY, jnp.zeros((4, 2)), 1)
+        with pytest.raises(ValueError, match="infinity"):
+            make(KEY, jnp.array([[0.0, jnp.inf]]), 3)
+        with pytest.raises(ValueError, match="no category"):
+            make(KEY, jnp.full((4, 2), -jnp.inf), 3)
     with pytest.raises(ValueError, match="3 draws or more"):
         categorical.inverse(KEY, logits, 2, orders="cyclic")
     with pytest.raises(ValueError, match="orders are"):

@@ -72,12 +72,21 @@ def test_names_that_are_alike(folder, capsys):
     assert {"halves.labels.png", "halves.png.labels.png"} < set(written(folder / "segments"))
 
 
+def test_what_holds_no_image_is_told_and_the_rest_is_done(folder, capsys):
+    assert main(["segment", "zz*.png", "in/halves.png", "--superpixels", "300"]) == 1
+    out, err = capsys.readouterr()
+    assert "halves" in out and "there is no image in zz*.png" in err
+
+
 def test_what_cannot_be_done(folder, capsys):
+    (folder / "empty").mkdir()
     for words, status, message in (
         (["none.png"], 1, "none.png"),
         (["in/notes.txt"], 1, "no image"),
-        (["*.bmp"], 1, "no image to take apart"),
-        (["in/halves.png", "--superpixels", "1"], 1, "superpixels must be from 2"),
+        (["*.bmp"], 1, "there is no image in *.bmp"),
+        (["empty"], 1, "there is no image in empty"),
+        (["in/halves.png", "--superpixels", "1"], 1, "superpixels must be a whole number from 2"),
+        (["in/halves.png", "--seed", "-1"], 1, "seed must be a whole number from 0"),
         (["in/halves.png", "--out", "in/notes.txt"], 1, "notes.txt"),
     ):
         assert main(["segment", *words]) == status

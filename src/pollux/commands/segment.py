@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import time
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def add(commands) -> None:
     parser.add_argument("--out", type=Path, default=Path("segments"), metavar="DIR", help=help_out)
     help_coarse = "2 binds neighbours twice as strongly, for fewer regions; 0.5 half as strongly (default: 1)"
     parser.add_argument("--coarse", type=_positive, default=1.0, metavar="X", help=help_coarse)
-    help_count = "at most so many pieces to begin with: more keep smaller things apart (default: %(default)s)"
+    help_count = "at most so many pieces to begin with, of which photographs give a sixth: more keep smaller things (default: 2500)"
     parser.add_argument("--superpixels", type=int, default=2500, metavar="N", help=help_count)
     parser.add_argument("--seed", type=int, default=0, help="of which pixels are looked at (default: 0)")
     parser.set_defaults(run=run, parser=parser)
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     inputs, failed = _inputs(args.files)
     if not inputs:
-        return fail("there is no image to take apart", "name image files, or a folder that holds some") if not failed else 1
+        return 1
     targets = _targets(inputs, args.out)
     with counting_bar("segmenting", "images") as progress:
         for number, (file, stem) in enumerate(targets.items()):
@@ -94,13 +95,19 @@ def _inputs(given: list[str]) -> tuple[dict[Path, Path], bool]:
     found: dict[Path, Path] = {}
     failed = False
     for name in given:
+        there = False
         for each in find(name):
             if isinstance(each, Problem):
                 report([each])
                 failed |= each.severity == "error"
+                there |= each.severity == "error"  # it is told already that there is none
             elif each.named or _is_input(each.file):
                 beneath = Path(os.path.relpath(os.path.dirname(each.file), name)) if os.path.isdir(name) else Path()
                 found.setdefault(Path(each.file), beneath)
+                there = True
+        if not there:
+            fail(f"there is no image in {printable(name)}", "name image files, or a folder that holds some")
+            failed = True
     return found, failed
 
 
@@ -115,9 +122,11 @@ def _targets(inputs: dict[Path, Path], out: Path) -> dict[Path, Path]:
         ConfigError: a result would replace an image that is to be read.
     """
     targets: dict[Path, Path] = {}
+    taken: set[Path] = set()
     for file, beneath in inputs.items():
-        names = (file.stem, file.name, *(f"{file.name}-{number}" for number in range(2, len(inputs) + 2)))
-        targets[file] = next(stem for name in names if (stem := out / beneath / name) not in targets.values())
+        names = chain((file.stem, file.name), (f"{file.name}-{number}" for number in count(2)))
+        targets[file] = next(stem for name in names if (stem := out / beneath / name) not in taken)
+        taken.add(targets[file])
     places = {os.path.realpath(file) for file in inputs}
     for stem in targets.values():
         for suffix in _SUFFIXES:

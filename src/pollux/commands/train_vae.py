@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _tell(found: dict) -> None:
     experiment, sizes = found["experiment"], found["pictures"]
-    counted = ", ".join(f"{count:,} pictures to {part}" for part, count in sizes.items())
+    uses = {"train": "train with", "valid": "validate with", "test": "test with"}
+    counted = ", ".join(f"{count:,} pictures to {uses[part]}" for part, count in sizes.items())
     print(f"{experiment['model']['name']}, {experiment['estimator']}, n={experiment['n']}, {found['steps']:,} steps; {counted}")
     rows = {"training part": found["train"]["elbo"], "validation part": found["valid"]["elbo"], "test part": found["test"]["elbo"]}
     for name, elbo in rows.items():

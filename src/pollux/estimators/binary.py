@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 
 from pollux.estimators.copulas import dirichlet, dirichlet_ratio, fine_uniform, gaussian, gaussian_hits, gaussian_ratio
-from pollux.estimators.pairs import Draw, checked
+from pollux.estimators.pairs import Draw, checked, drawn
 
 
 def loorf(key: jax.Array, logits: jax.Array, n: int) -> Draw:
     """Independent draws: the score function with the other draws' mean for a baseline (LOORF, RLOO)."""
     logits = checked(logits, n)
     hits = jnp.log(fine_uniform(key, (n, *logits.shape))) < _log_q(logits)
-    return Draw(_values(hits, logits), jnp.ones((1, 1, *logits.shape)))
+    return drawn(_values(hits, logits), jnp.ones((1, 1, *logits.shape)), logits)
 
 
 def disarm(key: jax.Array, logits: jax.Array, n: int) -> Draw:
@@ -28,7 +28,7 @@ def disarm(key: jax.Array, logits: jax.Array, n: int) -> Draw:
         raise ValueError(f"pairs take an even number of draws, got n={n}")
     hits = jnp.moveaxis(dirichlet(key, 2, (n // 2, *logits.shape)) < _log_q(logits), 0, 1).reshape(n, *logits.shape)
     mates = jnp.kron(jnp.eye(n // 2), 1.0 - jnp.eye(2)).reshape(n, n, *(1,) * logits.ndim)
-    return Draw(_values(hits, logits), (n - 1) * mates * dirichlet_ratio(logits, 2))
+    return drawn(_values(hits, logits), (n - 1) * mates * dirichlet_ratio(logits, 2), logits)
 
 
 def arms(key: jax.Array, logits: jax.Array, n: int, *, copula: str = "dirichlet") -> Draw:
@@ -40,7 +40,7 @@ def arms(key: jax.Array, logits: jax.Array, n: int, *, copula: str = "dirichlet"
         hits, ratio = gaussian_hits(gaussian(key, n, logits.shape), _log_q(logits)), gaussian_ratio(logits, n)
     else:
         raise ValueError(f'a copula is "dirichlet" or "gaussian", got {copula!r}')
-    return Draw(_values(hits, logits), jnp.broadcast_to(ratio, (1, 1, *logits.shape)))
+    return drawn(_values(hits, logits), jnp.broadcast_to(ratio, (1, 1, *logits.shape)), logits)
 
 
 def _log_q(logits: jax.Array) -> jax.Array:

@@ -15,6 +15,7 @@ Axis letters: N draws; B stands for any axes of a batch, none among them; D late
 
 from __future__ import annotations
 
+import operator
 from typing import NamedTuple
 
 import jax
@@ -26,7 +27,7 @@ class Draw(NamedTuple):
     """n draws of the latent variables, and what makes up for their dependence.
 
     value: float32, binary [N, B, D] of 0 and 1, or categorical [N, B, D, C], one-hot.
-    ratio: float32, broadcastable to [N, N, B, D].
+    ratio: float32, of as many axes as [N, N, B, D], and broadcastable to it.
     """
 
     value: jax.Array
@@ -55,23 +56,51 @@ def gradient(draw: Draw, f_NB: jax.Array) -> jax.Array:
 
 
 def surrogate(logits: jax.Array, estimate: jax.Array) -> jax.Array:
-    """A number whose gradient by the logits is the estimate, to be added to a loss that is to fall, or taken from one: scalar."""
+    """A number whose gradient by the logits is the estimate, scalar: taken from a loss that is to fall, it makes E[f] rise.
+
+    Raises:
+        ValueError: when there is no estimate for each logit.
+    """
+    if jnp.shape(logits) != jnp.shape(estimate):
+        raise ValueError(f"an estimate is shaped like its logits, {jnp.shape(logits)}, got {jnp.shape(estimate)}")
     return (jax.lax.stop_gradient(estimate) * logits).sum()
+
+
+def drawn(value: jax.Array, ratio: jax.Array, logits: jax.Array, *, categories: bool = False) -> Draw:
+    """A draw of these logits. It has no derivative: what a draw would change is what is being estimated. Where a logit is NaN
+    (which under jit cannot be refused), so is the ratio, and every estimate made of it."""
+    unknown = jnp.isnan(logits).any(-1) if categories else jnp.isnan(logits)
+    return jax.lax.stop_gradient(Draw(value, jnp.where(unknown, jnp.nan, ratio)))
 
 
 def checked(logits: jax.Array, n: int, *, categories: bool = False) -> jax.Array:
     """The logits, float32, if n draws can be made of them.
 
     Raises:
-        ValueError: n is less than 2; a scalar, or a single category; or, where they are known (not under jit), NaN.
+        ValueError: n is no whole number, or less than 2; a scalar, or a single category; or, where they are known (not under jit),
+            NaN, infinity, or a variable without any category that can be drawn.
     """
     logits = jnp.asarray(logits, jnp.float32)
+    try:
+        n = operator.index(n)
+    except TypeError:
+        hint = "under jit make it static, as in jax.jit(arms, static_argnums=2)"
+        raise ValueError(f"n is a whole number that is known beforehand, got {n!r}; {hint}") from None
     if n < 2:
         raise ValueError(f"an estimate takes 2 draws or more, got n={n}")
     if logits.ndim < 1 + categories:
         raise ValueError(f"logits need {'[..., D, C]' if categories else '[..., D]'}, got the shape {logits.shape}")
     if categories and logits.shape[-1] < 2:
         raise ValueError(f"a categorical variable needs 2 categories or more, got {logits.shape[-1]}")
-    if not isinstance(logits, jax.core.Tracer) and bool(np.isnan(np.asarray(logits)).any()):
-        raise ValueError("logits hold NaN; look at what made them")
+    if not isinstance(logits, jax.core.Tracer):
+        _check_numbers(np.asarray(logits), categories)
     return logits
+
+
+def _check_numbers(logits: np.ndarray, categories: bool) -> None:
+    if np.isnan(logits).any():
+        raise ValueError("logits hold NaN; look at what made them")
+    if np.isposinf(logits).any() or (not categories and np.isinf(logits).any()):
+        raise ValueError("logits hold infinity; clip them, to 30 say: what lies beyond is never drawn")
+    if categories and np.isneginf(logits).all(-1).any():
+        raise ValueError("a categorical variable has no category that can be drawn, all its logits are -inf")

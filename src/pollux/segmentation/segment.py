@@ -18,6 +18,7 @@ Axis letters: H, W rows and columns of pixels; C channels; S superpixels; K labe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -56,14 +57,16 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        bounds = (("superpixels", 2, 5000), ("pixels", 2, 10_000), ("least", 1, 5000), ("rounds", 1, 1000), ("side", 64, 10_000))
+        bounds = (("superpixels", 2, 5000), ("pixels", 2, 10_000), ("least", 1, 5000), ("rounds", 1, 1000), ("side", 64, 10_000),
+                  ("seed", 0, 2**63))  # fmt: skip
         for name, low, high in bounds:
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"{name} must be from {low} to {high:,}, got {getattr(self, name)}", f"change {name}")
-        if not 0 < self.likeness < float("inf"):
-            raise ConfigError(f"likeness must be a number above 0, got {self.likeness}", "change likeness")
-        if not 0 <= self.binding < float("inf"):
-            raise ConfigError(f"binding must be a number from 0 on, got {self.binding}", "change binding")
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or not low <= value <= high:
+                raise ConfigError(f"{name} must be a whole number from {low} to {high:,}, got {value!r}", f"change {name}")
+        if not isinstance(self.likeness, Real) or not 0 < self.likeness < float("inf"):
+            raise ConfigError(f"likeness must be a number above 0, got {self.likeness!r}", "change likeness")
+        if not isinstance(self.binding, Real) or not 0 <= self.binding < float("inf"):
+            raise ConfigError(f"binding must be a number from 0 on, got {self.binding!r}", "change binding")
 
 
 @dataclass(frozen=True)

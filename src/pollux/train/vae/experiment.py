@@ -106,6 +106,8 @@ class Experiment:
         for name in ("every", "batch", "drawn", "final"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {getattr(self, name)}", "leave it out for the default")
+        if self.seed < 0:
+            raise ConfigError(f"a seed is a whole number from 0 on, got {self.seed}", "--seed 0, or more")
         if self.estimates < 2:
             raise ConfigError(f"a variance takes 2 estimates or more, got {self.estimates}", "leave it out for the default")
 

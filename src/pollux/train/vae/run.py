@@ -91,7 +91,7 @@ def train(
     """
     given, programs = _given(experiment, data), _programs(replace(experiment, seed=0))
     folder.mkdir(parents=True, exist_ok=True)
-    states, note = States(folder / "states", keep=1), {**asdict(experiment), "data": data.fingerprint}
+    states, note = States(folder / "states", keep=1), _note(experiment, data)
     try:
         state = start(experiment, np.asarray(given.mean))
         if (latest := states.latest()) is not None:
@@ -150,10 +150,17 @@ def _summary(experiment: Experiment, data: Pictures, given: Given, programs: Pro
     return found
 
 
+def _note(experiment: Experiment, data: Pictures) -> dict:
+    """What tells a run from others."""
+    return {**asdict(experiment), "model": asdict(replace(experiment.model, summary="")), "data": data.fingerprint}
+
+
 def _check_same(ours: dict, theirs: dict, folder: Path, step: int, steps: int) -> None:
     ours = json.loads(json.dumps(ours))
     if other := [name for name in ours if theirs.get(name) != ours[name]]:
-        what = f"{folder} holds a run with another {other[0]} ({theirs.get(other[0])}, this one has {ours[other[0]]})"
+        there, here = (values.get(other[0]) for values in (theirs, ours))
+        there, here = (value["name"] if isinstance(value, dict) else value for value in (there, here))
+        what = f"{folder} holds a run with another {other[0]} ({there}, this one has {here})"
         raise CheckpointError(what, "train into another folder with --out, or as it was begun")
     if step > steps:
         raise CheckpointError(f"{folder} holds a run of {step} steps, past the {steps} asked for", f"--steps {step}, or more")
