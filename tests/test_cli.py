@@ -403,7 +403,7 @@ def test_train_vae(pollux, tmp_path):
     (tmp_path / "data" / "images-idx3-ubyte").write_bytes(bytes.fromhex("00000803 00000100 0000001c 0000001c") + pictures)
     words = ("train", "vae", "--data", tmp_path / "data", "--out", tmp_path / "out", "--model", "linear", "--n", "2")
     status, out, err = pollux(*words, "--steps", "3", "--estimator", "loorf")
-    assert status == 0 and "linear, loorf, n=2, 3 steps; 200 pictures to train, 28 pictures to valid" in out, out + err
+    assert status == 0 and "linear, loorf, n=2, 3 steps; 200 pictures to train with, 28 pictures to validate" in out, out + err
     assert "bound of 100 draws, test part" in out and json.loads((tmp_path / "out" / "summary.json").read_text())["steps"] == 3
     status, out, err = pollux(*words)
     assert (status, out) == (1, "") and "error: " in err and "another estimator (loorf, this one has arms)" in err
