@@ -49,14 +49,6 @@ def test_a_program_is_found_again(folder, monkeypatch):
     run()
 
 
-def test_the_first_process_runs_what_later_ones_do(folder, monkeypatch):
-    loaded, load = [], programs._load
-    monkeypatch.setattr(programs, "_load", lambda content, devices: loaded.append(content) or load(content, devices))
-    run()
-    (path,) = kept(folder)
-    assert loaded == [path.read_bytes()[32:]]
-
-
 def test_where_an_array_comes_from_makes_no_other_program(folder):
     program, one = Program(scaled, factor=2), (jnp.ones(3), jnp.zeros((), jnp.int32))
     for x in (np.zeros(3, np.float32), jnp.zeros(3), jax.device_put(np.zeros(3, np.float32), jax.devices()[0])):

@@ -68,7 +68,7 @@ class Program:
             return self._jitted
         path = _folder() / hashlib.sha256(f"{self._about} {kind}".encode()).hexdigest()[:32]
         try:
-            return _load(_read(path), devices)
+            return serialize_executable.deserialize_and_load(*pickle.loads(_read(path)), execution_devices=devices)
         except FileNotFoundError:
             pass
         except Exception as error:
@@ -77,16 +77,10 @@ class Program:
         with _without_the_cache_of_jax():
             compiled = self._jitted.lower(*args).compile()
         try:
-            content = pickle.dumps(serialize_executable.serialize(compiled))
-            _write(path, content)
-            return _load(content, devices)  # as in the next process: on a CPU a token then takes 0.6 of the time
+            _write(path, pickle.dumps(serialize_executable.serialize(compiled)))
         except Exception as error:  # a full disk, say: the program works all the same
             log.info("a compiled program could not be kept: %r", error)
         return compiled
-
-
-def _load(content: bytes, devices: list[jax.Device]) -> Callable:
-    return serialize_executable.deserialize_and_load(*pickle.loads(content), execution_devices=devices)
 
 
 def _placed(x: Any) -> Any:
