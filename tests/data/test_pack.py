@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from pollux.data.pack import _LEAST, ANSWER_WEIGHT, TEXT_WEIGHT, pack
+from pollux.data.pack import _LEAST, ANSWER_WEIGHT, COPY_WEIGHT, TEXT_WEIGHT, pack
 from pollux.tokens.stream import Lesson
 from pollux.tokens.vocabulary import PAD
 
@@ -26,13 +26,16 @@ def draw(rng, room):
 
 
 def answers(seed):
-    """The answer tokens of the rows that `pack` makes from this seed, found by asking `draw` in the same way."""
+    """The answer tokens of the rows that `pack` makes from this seed, found by asking `draw` in the same way, and whether each goes
+    on copying where the one before left off."""
     rng, rows = Random(seed), []
     for _ in range(ROWS):
-        at, row = 0, set()
+        at, row = 0, {}
         while LENGTH - at >= _LEAST:
             lesson = draw(rng, LENGTH - at)
-            row |= {at + i for i in np.flatnonzero(lesson.answer) if i}  # a document's first token is predicted by nothing
+            for i in np.flatnonzero(lesson.answer):
+                if i:  # a document's first token is predicted by nothing
+                    row[at + i] = lesson.answer[i - 1] and lesson.source[i] == lesson.source[i - 1] + 1
             at += lesson.size
         rows.append(row)
     return rows
@@ -76,9 +79,11 @@ def test_a_position_predicts_the_next_token_of_its_own_document(seed, scored):
 def test_answers_come_first_and_weigh_more(seed, scored):
     batch = pack(draw, Random(seed), ROWS, LENGTH, scored)
     for r, wanted in enumerate(answers(seed)):
-        chosen = set(batch.where[r, batch.answer[r]] + 1)
-        assert chosen <= wanted and len(chosen) == min(len(wanted), batch.where.shape[1])
-        assert (batch.weight[r, batch.answer[r]] == np.float32(ANSWER_WEIGHT)).all()
+        chosen = batch.where[r, batch.answer[r]] + 1
+        assert set(chosen) <= set(wanted) and chosen.size == min(len(wanted), batch.where.shape[1])
+        assert list(batch.weight[r, batch.answer[r]]) == [COPY_WEIGHT if wanted[at] else ANSWER_WEIGHT for at in chosen]
+        decide = {at for at, goes_on in wanted.items() if not goes_on}
+        assert decide <= set(chosen) or set(chosen) <= decide  # what decides comes before what goes on
         rest = batch.weight[r, ~batch.answer[r]]
         assert set(rest) <= {np.float32(TEXT_WEIGHT), np.float32(0)}
 

@@ -13,8 +13,8 @@ import numpy as np
 from pollux.tokens.stream import Batch, Lesson
 from pollux.tokens.vocabulary import PAD
 
-# How much an answer's token weighs in the loss beside a token of running text.
-ANSWER_WEIGHT, TEXT_WEIGHT = 3.0, 0.3
+# How much a token weighs in the loss: an answer's where something is decided; where it merely goes on with what it copies; a text's.
+ANSWER_WEIGHT, COPY_WEIGHT, TEXT_WEIGHT = 4.0, 1.5, 0.3
 # A shorter rest of a row is not worth a document of its own.
 _LEAST = 16
 
@@ -25,7 +25,8 @@ def pack(draw: Draw, rng: Random, rows: int, length: int, scored: float = 0.25) 
     """Fill ``rows`` rows of ``length`` tokens with lessons from ``draw(rng, room)``, each at most ``room`` tokens long.
 
     Args:
-        scored: The share of positions that the loss is computed on: all answers as far as they fit, then others at random.
+        scored: The share of positions that the loss is computed on: answers as far as they fit, first where these begin or end to
+            copy or say something of their own, then others at random.
     """
     filled = [_row(draw, rng, length) for _ in range(rows)]
     chosen = [_choose(row, rng, max(1, round(length * scored))) for row in filled]
@@ -56,12 +57,15 @@ def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int) -> tuple[np.nd
     next token of its document."""
     tokens, _, segment, answer, source, passage = row
     predicts = np.flatnonzero((segment[1:] == segment[:-1]) & (segment[1:] >= 0))
+    goes_on = np.append(False, (source[1:] == source[:-1] + 1) & (source[:-1] >= 0))
+    decides = answer & ~goes_on
     order = np.random.default_rng(rng.getrandbits(64)).permutation(predicts)
-    first = order[np.argsort(~answer[order + 1], kind="stable")][:count]
+    rank = 2 - answer[order + 1].astype(int) - decides[order + 1]
+    first = order[np.argsort(rank, kind="stable")][:count]
     where = np.zeros(count, np.int32)
     where[: first.size] = np.sort(first)
     real = np.arange(count) < first.size
     is_answer = answer[where + 1] & real
-    weight = np.where(is_answer, ANSWER_WEIGHT, TEXT_WEIGHT) * real
+    weight = np.where(is_answer, np.where(decides[where + 1], ANSWER_WEIGHT, COPY_WEIGHT), TEXT_WEIGHT) * real
     copied = np.where(is_answer, source[where + 1], -1), np.where(is_answer[:, None], passage[where + 1], -1)
     return where, tokens[where + 1], weight.astype(np.float32), is_answer, *copied

@@ -32,9 +32,9 @@ _QUESTION = 28
 
 # How often each source is drawn.
 WEIGHTS = {
-    "facts": 2, "mixed facts": 2.5, "sparse facts": 1.8, "listed facts": 0.5, "facts in code": 0.4, "definitions": 0.4,
+    "facts": 1.6, "mixed facts": 2, "sparse facts": 2, "listed facts": 0.5, "facts in code": 0.4, "definitions": 0.4,
     "reading": 0.8, "cloze": 0.2, "prose": 0.5, "code": 0.15,
-    "two steps": 3.5, "needles": 2.5, "ruler": 2, "stories": 2.2, "coreference": 2.2,
+    "two steps": 4, "needles": 4, "ruler": 2, "stories": 2, "coreference": 2.5,
 }  # fmt: skip
 # RULER's tasks that leave no more of their length than the reply takes.
 _TIGHT = ("vt", "fwe")
@@ -72,7 +72,7 @@ def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: 
     """Published tasks whose examples, question and answer included, take at most ``size`` tokens, or now and then a few more."""
     found: dict[str, list[Task]] = {}
     room, several = size - 80, min(30, size // 64)  # a file's name, a question and its answer
-    most = size // 48  # needles that take up most of the room
+    most = (size - 150) // 42  # needles that take up most of the room
     needles = partial(Needle, corpus.prose, count=count, training=True, seed=seed)
     if size >= 512:
         many, each = room - 12 * several, room - 70 * min(several // 2, 8)
@@ -81,16 +81,17 @@ def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: 
             needles(each, needles=min(several // 2, 8), separate=True),
             needles(many, needles=several, asked=several // 2), needles(many - 10 * several, needles=several, asked=several),
             needles(many - 10 * several + 160, needles=several, asked=several, variant="lwm"),
-            needles(room - 22 * most, needles=most, asked=most),
-            needles(room - 22 * most + 200, needles=most, asked=most, variant="lwm"),
+            *(needles(room - 22 * n, needles=n, asked=n) for n in (most // 3, most // 2, most)),
+            *(needles(room - 22 * n + 200, needles=n, asked=n, variant="lwm") for n in (most // 3, most // 2, most)),
         ]  # fmt: skip
-        found["stories"] = [Babilong((), 0, count, task, shots=False, seed=seed) for task in STORIES]
+        found["stories"] = [Babilong((), 0, count, task, shots=False, others=True, seed=seed) for task in STORIES]
         names = [name for name in RULER if size >= 1024 or name not in ("vt", "cwe")]
         found["ruler"] = [ruler(name, corpus.prose, size - (48 if name in _TIGHT else 0), count, seed) for name in names]
         found["ruler"].append(KeyValue(room - 40, count, seed=seed))
     if size >= 1024:
-        found["stories"] = [Babilong(corpus.prose, room, count, task, seed=seed) for task in STORIES]
-        found["coreference"] = [Mrcr(corpus.prose, size - 200, count, "gemini", shots=0, seed=seed)]
+        found["stories"] = [Babilong(corpus.prose, room - 80, count, task, others=True, seed=seed) for task in STORIES]
+        chats = (1, max(1, size // 700), max(1, size // 500))
+        found["coreference"] = [Mrcr(corpus.prose, size - 40 - 130 * n, count, "gemini", shots=0, asked=n, seed=seed) for n in chats]
     return found
 
 

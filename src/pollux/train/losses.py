@@ -159,16 +159,16 @@ def _copied(params: Tree, config: ModelConfig, h_BMW: jax.Array, seen: list[Seen
 
 
 def _pointed(config: ModelConfig, seen: list[Seen], batch: Batch) -> tuple[jax.Array, jax.Array]:
-    """How far retrieval is from where answers stand, mean over their tokens: the earlier layers from the passage (mean over
-    layers), the last from the very token."""
+    """How far retrieval is from where answers stand, mean over their tokens by weight: the earlier layers from the passage (mean
+    over layers), the last from the very token."""
     layers = [s for s, layer in zip(seen, config.layers, strict=True) if layer.reach != LOCAL]
     if not layers or batch.source is None:
         return jnp.zeros(()), jnp.zeros(())
-    copied = batch.source >= 0
+    weight = jnp.where(batch.source >= 0, batch.weight, 0.0)
 
     def far(layer: Seen, first, last) -> jax.Array:
         nll = pointing(layer, first, last)
-        return jnp.where(copied, nll, 0.0).sum() / jnp.maximum(copied.sum(), 1)
+        return (nll * weight).sum() / jnp.maximum(weight.sum(), 1e-6)
 
     earlier = [far(layer, batch.passage[..., 0], batch.passage[..., 1]) for layer in layers[:-1]]
     return sum(earlier, jnp.zeros(())) / max(len(earlier), 1), far(layers[-1], batch.source, batch.source)

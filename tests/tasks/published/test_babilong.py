@@ -201,3 +201,18 @@ def test_wrong_arguments_are_refused():
             Babilong(documents, 1_000, words)
     with pytest.raises(ValueError, match="tokens=100 leaves"):
         Babilong(BOOKS, 100, words).example(0)
+
+
+def test_others_asks_whatever_the_facts_answer():
+    alone, all_of_it = (Babilong((), 0, len, "qa1", shots=False, others=others) for others in (False, True))
+    for i in range(30):
+        (single,) = alone.example(i).questions
+        example = all_of_it.example(i)
+        asked = {question.text: question for question in example.questions}
+        assert asked[single.text].answer == single.answer and len(asked) == len(example.questions)
+        people = set(re.findall(r"(\w+) (?:moved|went|journeyed|travelled) ", example.context.split("<context>")[1]))
+        assert len(asked) == len(people)
+        for question in asked.values():
+            start, end = question.evidence
+            fact = example.context[start:end]
+            assert fact.split()[0] in question.text and fact.endswith(f" {question.answer}.")

@@ -258,8 +258,8 @@ def test_wrong_arguments_are_refused(more, message):
 
 def test_examples_never_change():
     (question,) = task(tokens=3000, needles=200, asked=2, seed=4).example(7).questions
-    assert question.answer == "West Ambrose: 9640060, Lower Harlow: 5449225"
-    assert question.text.startswith("What are the special magic numbers for West Ambrose, and Lower Harlow? ")
+    assert question.answer == "Aldamere: 6783929, Glen Calder: 9890815"
+    assert question.text.startswith("What are the special magic numbers for Aldamere, and Glen Calder? ")
 
 
 def test_needles_that_take_the_place_of_words_share_their_haystack():

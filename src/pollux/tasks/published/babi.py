@@ -30,12 +30,14 @@ class Story:
 
     Attributes:
         support: The facts that give the answer on their own, by number; the first of them names it.
+        others: What else could be asked at that point: question, answer and support of each.
     """
 
     facts: tuple[str, ...]
     question: str
     answer: str
     support: tuple[int, ...]
+    others: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
 
 
 def story(task: str, rng: Random) -> Story:
@@ -54,7 +56,8 @@ def story(task: str, rng: Random) -> Story:
         for _ in range(rng.randint(1, _QUESTIONS)):
             question, answer, support = _until_asked(world, plan)
         if len(world.facts) <= plan.most:
-            return Story(tuple(world.facts), question, answer, support)
+            others = tuple(other for other in plan.ask(world) if other[0] != question)
+            return Story(tuple(world.facts), question, answer, support, others)
 
 
 class _World:

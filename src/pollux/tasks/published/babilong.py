@@ -103,6 +103,7 @@ class Babilong:
         shots: Whether the prompt shows the original's solved examples.
         in_place: A fact is not set between sentences, but takes the place of words there that have as many tokens. Examples then
             share their text, the documents from a random one on, and a reader may keep what it made of it.
+        others: Whether whatever else the story's facts answer is asked too, in a random order, for training.
         size: How many examples there are.
     """
 
@@ -112,6 +113,7 @@ class Babilong:
     task: str = "qa1"
     shots: bool = True
     in_place: bool = False
+    others: bool = False
     seed: int = 0
     size: int = 1_000_000
 
@@ -142,10 +144,14 @@ class Babilong:
         else:
             sentences = _fill(self.documents, rng, self.count, room) if self.tokens else []
             text, starts = _scatter(told.facts, sentences, rng)
-        start = len(head) + starts[told.support[0]]
-        evidence = (start, start + len(told.facts[told.support[0]]))
-        question = Question(f"Question: {told.question}", told.answer, evidence, f"babilong/{self.task}")
-        return Example(head + text + _TAIL, (question,))
+        asked = [(told.question, told.answer, told.support), *(told.others if self.others else ())]
+        rng.shuffle(asked)
+        questions = []
+        for question, answer, support in asked:
+            start = len(head) + starts[support[0]]
+            evidence = (start, start + len(told.facts[support[0]]))
+            questions.append(Question(f"Question: {question}", answer, evidence, f"babilong/{self.task}"))
+        return Example(head + text + _TAIL, tuple(questions))
 
     def score(self, question: Question, reply: str) -> float:
         """1.0 when the answer is the one label that the reply's first sentence names, apart from those that the question names.

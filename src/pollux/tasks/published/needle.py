@@ -75,7 +75,12 @@ _FIRST = """Bay Camp Cape Castle East Fort Glen Grand Great High Inner Isle Lake
 _SECOND = """Alderney Ambrose Arden Ashby Bellamy Bramley Calder Clement Corwen Dalton Dunmore Elmstead Fairfax Farrow Garnet Halden
     Harlow Hartwell Inverley Kelso Langley Larkin Linden Marlow Merton Norwood Oakham Orford Penrose Quarry Radley Redfern Rowan
     Selby Sheldon Tarbert Thornbury Verney Wexley Winslow Yardley""".split()
-_INVENTED = tuple(f"{first} {second}" for first in _FIRST for second in _SECOND)
+# Most real ones are of one word.
+_OPEN = """Ald Bar Bel Bor Bran Cal Cas Cor Dal Dar Del Dor El Far Fen Gal Gor Hal Hel Ist Jar Kal Kel Kor Lan Lis Lor Mal Mel Mor
+    Nal Nor Ost Pal Per Quil Ros Sar Tal Tor Ul Val Ver Wol Yar Zan""".split()
+_CLOSE = "bad burg chester dia gan grad ham ko lin mar mere nau ra ren sk stan ta ton tova vik ville".split()
+_COINED = {first + middle + last for first in _OPEN for middle in ("", "a", "er") for last in _CLOSE} - set(_REAL)
+_INVENTED = (*(f"{first} {second}" for first in _FIRST for second in _SECOND), *sorted(_COINED))
 CITIES = (*_REAL, *_INVENTED)
 
 
