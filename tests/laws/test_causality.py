@@ -87,5 +87,5 @@ def test_logits_read_the_embedding_backwards():
     config = family()["tiny"]
     params = initial(weight_table(config), 0)
     hidden = np.random.default_rng(0).normal(size=(2, 3, config.width)).astype(np.float32)
-    ours, truth = logits(params, jnp.asarray(hidden)), hidden @ np.asarray(params["embedding"]).T
+    ours, truth = logits(params, config, jnp.asarray(hidden)), hidden @ np.asarray(params["embedding"]).T
     assert ours.shape == (2, 3, 512) and np.linalg.norm(ours - truth) < 0.01 * np.linalg.norm(truth)

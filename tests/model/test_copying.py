@@ -38,7 +38,7 @@ def test_probabilities_are_those_written_out(passed):
     params, tokens, output = passed
     seen = output.seen[-1]
     found = np.exp(predict(params, CONFIG, output))
-    own, index, segment = logits(params, output.hidden), np.asarray(seen.sight.index), np.asarray(seen.sight.segment)
+    own, index, segment = logits(params, CONFIG, output.hidden), np.asarray(seen.sight.index), np.asarray(seen.sight.segment)
     columns = np.asarray(output.hidden @ params["copy"], np.float64)
     for b, m in ((0, 3), (0, LENGTH - 1), (1, 9), (1, 11), (1, LENGTH - 1)):
         visible = (index[b] <= seen.looking.index[b, m]) & (segment[b] == seen.looking.segment[b, m])
@@ -56,7 +56,7 @@ def test_a_target_has_its_own_probability(passed):
     params, tokens, output = passed
     target = jnp.roll(tokens, -1, axis=1)
     at = lambda x: jnp.take_along_axis(x, target[..., None], axis=-1)[..., 0]  # noqa: E731
-    own = logits(params, output.hidden)
+    own = logits(params, CONFIG, output.hidden)
     log_p = log_target(params, own, output.hidden, output.seen[-1], target)
     # of the two softmaxes one rounds its weights to bf16
     np.testing.assert_allclose(log_p, at(predict(params, CONFIG, output)), atol=0.01)

@@ -12,6 +12,7 @@ from textwrap import dedent
 from typing import NoReturn
 
 from pollux.media.segment import Place, Problem
+from pollux.media.senses import Spot, clock
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -61,11 +62,24 @@ def report(problems: Iterable[Problem]) -> None:
         fail(problem.message, problem.hint, kind=problem.severity)
 
 
-def where(place: Place) -> str:
-    """A place as one line: ``book.txt:1234 [chars 61-74]  "…"``."""
+def where(place: Place | Spot) -> str:
+    """A place as one line: ``book.txt:1234 [chars 61-74]  "…"``; of what was seen or heard, ``talk.mp4 12:34-12:36  "…"``."""
+    if isinstance(place, Spot):
+        return _seen(place)
     line = f":{place.line}" if place.page is None and place.line else ""
     page = f" page {place.page}" + (f" line {place.line}" if place.line else "") if place.page is not None else ""
     return f'{printable(place.path)}{line}{page} [chars {place.start}-{place.end}]  "{printable(place.snippet)}"'
+
+
+def _seen(spot: Spot) -> str:
+    parts = [printable(spot.path)]
+    parts += [f"{name} {number}" for name, number in (("page", spot.page), ("frame", spot.frame)) if number is not None]
+    if spot.start is not None:
+        parts.append(spot.time if clock(spot.end) == spot.time else f"{spot.time}-{clock(spot.end)}")
+    if spot.region is not None:
+        left, top, right, bottom = (round(100 * share) for share in spot.region)
+        parts.append(f"[{left}-{right}% across, {top}-{bottom}% down]")
+    return " ".join(parts) + (f'  "{printable(spot.snippet)}"' if spot.snippet else "")
 
 
 def tell_compiling() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from pollux.tokens.stream import Batch, Lesson
 from pollux.tokens.vocabulary import PAD
 
-# How much a token weighs in the loss: an answer's where something is decided; where it merely goes on with what it copies; a text's.
+# What a token weighs in the loss: an answer's where something is decided; where it merely goes on with what it copies; a text's.
 ANSWER_WEIGHT, COPY_WEIGHT, TEXT_WEIGHT = 4.0, 1.5, 0.3
 # A shorter rest of a row is not worth a document of its own.
 _LEAST = 16

@@ -91,10 +91,13 @@ class Engine:
                 at most `NOTE_SECONDS`, and the same call goes on from there.
 
         Raises:
+            ConfigError: when something was seen or heard, and the model knows text alone.
             ContextError: when there is no room for the context, or nothing can be saved to ``save``.
         """
         segments = [segment for document in documents for segment in document.segments]
         stream = template.documents(self.vocabulary, list(documents))
+        if stream.ids.max(initial=0) >= self.vocabulary.size + self.runner.config.codes:
+            raise ConfigError("this model reads text alone, and there are pictures, sound or films", "read them with --model base")
         if context is None and save is not None:
             return self._read_to(save, stream, segments, progress)
         context = self.runner.empty() if context is None else context

@@ -73,7 +73,7 @@ def _target_nll(params: Tree, config: ModelConfig, output: Output, target_BT: ja
 
 def _block_nll(params: Tree, config: ModelConfig, output: Output, target_BT: jax.Array, at: int) -> jax.Array:
     hidden_BRW, target_BR = (x[:, at : at + _BLOCK] for x in (output.hidden, target_BT))
-    own_BRV = logits(params, hidden_BRW)
+    own_BRV = logits(params, config, hidden_BRW)
     if not config.copies:
         return -jnp.take_along_axis(jax.nn.log_softmax(own_BRV), target_BR[..., None], axis=-1)[..., 0]
     seen = output.seen[-1]

@@ -1,7 +1,7 @@
 """The nouns of reading: a segment is a run of one medium that knows its place.
 
     Reading ── documents ── Document ── segments ── Text ── .place(start, end) ── Place (file, page, line, range, snippet)
-            └─ problems ─── Problem              └─ Image, Audio, Video (`senses`) ─ Spot (file, page, time, region)
+            └─ problems ─── Problem              └─ Image, Audio, Video (`senses`), Transcript ─ Spot (file, page, time, region)
 
 Offsets count characters (code points) of decoded text and lines count "\\n", so "\\r\\n" is one line end and a lone "\\r" none,
 as in git, grep and most editors.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pollux.media.senses import Audio, Image, Video
+    from pollux.media.transcript import Transcript
 
 # Newlines are counted once per block of this many characters: str.count passes 64 Ki characters in microseconds, and the
 # counts of a 2 GiB text are 32 Ki integers, where one integer per line would be gigabytes.
@@ -110,11 +111,11 @@ class Document:
     """One file as segments in reading order: one Text for a text file, one per page for a PDF.
 
     Where the senses are asked for: an Image per picture, frame of an animation, page without text and picture on a page that has
-    some (after its text), an Audio for a sound file, a Video for a film.
+    some (after its text), an Audio for a sound file, a Video for a film; and once these are perceived, a Transcript for each.
     """
 
     path: str
-    segments: tuple[Text | Image | Audio | Video, ...]
+    segments: tuple[Text | Image | Audio | Video | Transcript, ...]
 
 
 @dataclass(frozen=True)

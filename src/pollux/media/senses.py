@@ -34,6 +34,7 @@ class Spot:
         start: Seconds from the file's beginning, None for pictures.
         end: Where it ends, likewise; equal to ``start`` for a single moment.
         region: The part of the picture, None for all of it and for sound.
+        snippet: The words that were read or heard there and around, where there are any.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Spot:
     start: float | None = None
     end: float | None = None
     region: Region | None = None
+    snippet: str = ""
 
     @property
     def time(self) -> str:

@@ -54,6 +54,7 @@ class ModelConfig:
         width: Size of the residual stream.
         heads: Query heads. kv_heads: key-value heads of layers that name no number, each serving heads / kv_heads query heads
             (1: multi-query).
+        vocab_size: Tokens that can be said; codes: those of what is seen and heard, behind them, which can only be read.
         conv: Taps of the causal depthwise convolution before attention; 0 leaves it out.
         reading_window: What a retrieval layer has at hand of the tokens before while a long input is read, in tokens: a text's
             tokens look back over these (`look_back`), in training too; a question's and an answer's look over everything.
@@ -75,6 +76,7 @@ class ModelConfig:
     head_dim: int
     layers: tuple[LayerSpec, ...]
     vocab_size: int = 8192
+    codes: int = 0
     conv: int = 4
     addresses: int = 0
     ahead: int = 0

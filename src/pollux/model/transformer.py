@@ -28,7 +28,7 @@ def weight_table(config: ModelConfig) -> Tree:
     """One row per weight of the model."""
     layers = {str(i): _layer_rows(config, layer) for i, layer in enumerate(config.layers)}
     rows = {
-        "embedding": Weight((config.vocab_size, config.width), ("vocabulary", "width"), scale=config.width**-0.5),
+        "embedding": Weight((config.vocab_size + config.codes, config.width), ("vocabulary", "width"), scale=config.width**-0.5),
         "layers": layers,
         "norm": Weight((config.width,), (None,), "ones"),
     }
@@ -149,14 +149,19 @@ def _block(x, w: Tree, layer: LayerSpec, config: ModelConfig, row: Row, past: Pa
     return x + a + f, seen, load
 
 
-def logits(params: Tree, hidden: jax.Array) -> jax.Array:
+def words(params: Tree, config: ModelConfig) -> jax.Array:
+    """The embedding of what can be said, [V, W]: codes are only read."""
+    return params["embedding"][: config.vocab_size]
+
+
+def logits(params: Tree, config: ModelConfig, hidden: jax.Array) -> jax.Array:
     """The model's own words, float32 [..., V]: the tied embedding read backwards."""
-    return linear(hidden, params["embedding"].T)
+    return linear(hidden, words(params, config).T)
 
 
 def predict(params: Tree, config: ModelConfig, output: Output, context: list[Context | None] | None = None) -> jax.Array:
     """What comes next, own words or copied ones: float32 [B, M, V], whose softmax over V is its probability."""
-    own = logits(params, output.hidden)
+    own = logits(params, config, output.hidden)
     if not config.copies:
         return own
     return log_probabilities(params, own, output.hidden, output.seen[-1], context[-1] if context else None)

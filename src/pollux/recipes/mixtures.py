@@ -90,8 +90,8 @@ def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: 
         found["ruler"].append(KeyValue(room - 40, count, seed=seed))
     if size >= 1024:
         found["stories"] = [Babilong(corpus.prose, room - 80, count, task, others=True, seed=seed) for task in STORIES]
-        chats = (1, max(1, size // 700), max(1, size // 500))
-        found["coreference"] = [Mrcr(corpus.prose, size - 40 - 130 * n, count, "gemini", shots=0, asked=n, seed=seed) for n in chats]
+        chats = partial(Mrcr, corpus.prose, count=count, form="gemini", shots=0, seed=seed)
+        found["coreference"] = [chats(size - 40 - 130 * n, asked=n) for n in (1, max(1, size // 700), max(1, size // 500))]
     return found
 
 

@@ -2,6 +2,8 @@
 
     <document> path \\n text … <page> 2 \\n text … <user> question <model> answer <end> <user> …
 
+What was seen and heard is text among codes: <frame> 12:34 \\n words \\n codes … <audio> 12:35 \\n words \\n codes …
+
 A question and an answer begin with a space, so that a name in them is the same token as in running text. An answer that training
 copies from what was read is written in the very tokens that stand there (behind a quotation mark ``midnight`` is other tokens than
 behind a space): to repeat it is then to copy it, and no spelling has to be known.
@@ -15,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pollux.media.segment import Document, Text
+from pollux.media.transcript import Transcript
 from pollux.tasks.task import Example
 from pollux.tokens.stream import Lesson, Stream, join
 from pollux.tokens.vocabulary import DOCUMENT, END, MODEL, PAGE, USER, Vocabulary
@@ -37,6 +40,16 @@ def _text(vocabulary: Vocabulary, text: str, segment: int) -> Stream:
     return Stream(ids, np.full(ids.size, segment, np.int32), start, end)
 
 
+def _perceived(vocabulary: Vocabulary, seen: Transcript, segment: int) -> Stream:
+    """The words of a transcript with its codes among them, each before the word that stands at its place."""
+    words = _text(vocabulary, seen.text, segment)
+    places = seen.places.astype(np.int32)
+    codes = Stream(vocabulary.codes(seen.codes), np.full(places.size, segment, np.int32), places, places)
+    both = join([words, codes])
+    order = np.argsort(np.concatenate([2 * words.start + 1, 2 * places]), kind="stable")
+    return Stream(*(column[order] for column in both))
+
+
 def _label(vocabulary: Vocabulary, token: int, text: str) -> Stream:
     return own([token, *vocabulary.encode(f" {text}\n")])
 
@@ -49,7 +62,8 @@ def documents(vocabulary: Vocabulary, reading: list[Document]) -> Stream:
         for segment in document.segments:
             if segment.page is not None:
                 streams.append(_label(vocabulary, PAGE, str(segment.page)))
-            streams.append(_text(vocabulary, segment.text, number))
+            perceived = isinstance(segment, Transcript)
+            streams.append(_perceived(vocabulary, segment, number) if perceived else _text(vocabulary, segment.text, number))
             number += 1
     return join(streams)
 

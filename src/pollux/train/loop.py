@@ -138,17 +138,22 @@ def start(run: Run, mesh: jax.sharding.Mesh) -> State:
     optimizer = make_optimizer(run.optimizer, table, run.steps)
     placed = shardings(table, mesh)
     make = jax.jit(lambda: initial(table, run.seed), out_shardings=placed)
-    params = make() if run.begin is None else jax.device_put(_given(run.begin, table), placed)
+    params = make()
+    if run.begin is not None:
+        params = jax.device_put(_given(run.begin, table, np.asarray(params["embedding"])), placed)
     mean = jax.tree.map(jnp.copy, params) if run.averaged else None
     memory = _like_weights(jax.eval_shape(optimizer.init, params), placed, mesh)
     step = jax.device_put(jnp.zeros((), jnp.int32), NamedSharding(mesh, PartitionSpec()))
     return State(params, mean, jax.jit(optimizer.init, out_shardings=memory)(params), step)
 
 
-def _given(path: Path, table: Tree) -> Tree:
-    """Released weights, as training wants them: float32."""
+def _given(path: Path, table: Tree, embedding: np.ndarray) -> Tree:
+    """Released weights, as training wants them: float32. Codes that they do not know yet begin as in ``embedding``."""
     params, about = load_weights(path)
     wanted, found = flatten(abstract(table)), flatten(params)
+    if "embedding" in found and not about.get("model", {}).get("codes"):
+        known = found["embedding"]
+        found["embedding"] = np.concatenate([known.astype(embedding.dtype), embedding[len(known) :]])
     there, here = ({name: x.shape for name, x in tree.items()} for tree in (found, wanted))
     if other := sorted(name for name in there | here if there.get(name) != here.get(name)):
         shapes = f"{other[0]} is {there.get(other[0], 'not there')}, this model's {here.get(other[0], 'not')}"

@@ -20,7 +20,7 @@ from pollux.model.experts import Load
 from pollux.model.layers import pick
 from pollux.model.recency import ages
 from pollux.model.sizes import LOCAL, ModelConfig
-from pollux.model.transformer import forward
+from pollux.model.transformer import forward, words
 from pollux.tokens.stream import Batch
 from pollux.tokens.vocabulary import MODEL
 
@@ -131,7 +131,7 @@ def next_token(params: Tree, config: ModelConfig, batch: Batch, point: float = 0
     copied_N = jax.tree.map(lambda x: x.reshape(-1), _copied(params, config, h_BMW, seen, batch))
     weight_N = batch.weight.reshape(-1) / batch.weight.sum()
     target_N = batch.target.reshape(-1)
-    loss, nll_N = cross_entropy(h_BMW.reshape(-1, config.width), params["embedding"], target_N, weight_N, copied_N)
+    loss, nll_N = cross_entropy(h_BMW.reshape(-1, config.width), words(params, config), target_N, weight_N, copied_N)
     is_answer = batch.answer.reshape(-1)
     is_text = (batch.weight.reshape(-1) > 0) & ~is_answer
     mean = lambda x, mask: jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)  # noqa: E731

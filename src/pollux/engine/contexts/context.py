@@ -15,12 +15,15 @@ import numpy as np
 from pollux.base.errors import ContextError
 from pollux.engine.contexts import saved
 from pollux.engine.contexts.saved import Part
+from pollux.engine.contexts.segments import Segment, describe, restored
+from pollux.engine.contexts.segments import arrays as arrays_of
 from pollux.engine.contexts.store import Specs, Store
-from pollux.media.segment import Place, Text
+from pollux.media.segment import Place
+from pollux.media.senses import Spot
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.template import own
 
-_FORMAT = 7
+_FORMAT = 8
 
 
 @dataclass
@@ -38,12 +41,12 @@ class ReadContext:
     stores: dict[int, Store]
     tails: dict[str, np.ndarray]
     stream: Stream = field(default_factory=lambda: own([]))
-    segments: tuple[Text, ...] = ()
+    segments: tuple[Segment, ...] = ()
 
     def __len__(self) -> int:
         return self.stream.size
 
-    def extend(self, stream: Stream, segments: Sequence[Text] = ()) -> None:
+    def extend(self, stream: Stream, segments: Sequence[Segment] = ()) -> None:
         """Note tokens that were read after the others; their segment numbers count from the new segments."""
         shifted = np.where(stream.segment < 0, -1, stream.segment + len(self.segments)).astype(np.int32)
         self.stream = join([self.stream, stream._replace(segment=shifted)])
@@ -54,7 +57,7 @@ class ReadContext:
         for store in self.stores.values():
             store.reserve(length, len(self.stores))
 
-    def place(self, first: int, last: int) -> Place | None:
+    def place(self, first: int, last: int) -> Place | Spot | None:
         """Where tokens ``first`` to ``last`` stand; cut to the segment of ``first``. None for tokens of the template's own."""
         number = int(self.stream.segment[first])
         if number < 0:
@@ -105,7 +108,7 @@ class ReadContext:
 
     def _about(self) -> dict:
         """What tells this context from others: the weights, and what was read."""
-        segments, texts = list(map(_describe, self.segments)), "".join(segment.text for segment in self.segments)
+        segments, texts = list(map(describe, self.segments)), "".join(segment.text for segment in self.segments)
         read = [zlib.crc32(np.ascontiguousarray(x)) for x in self.stream] + [zlib.crc32(texts.encode("utf-8", "surrogatepass"))]
         return {"format": _FORMAT, "weights": self.weights, "tokens": len(self), "read": read, "segments": segments}
 
@@ -114,7 +117,7 @@ class ReadContext:
         arrays = {f"store.{i}.{name}": x for i, store in self.stores.items() for name, x in store.arrays.items()}
         arrays |= {f"stream.{name}": x for name, x in self.stream._asdict().items()}
         arrays |= {f"tail.{name}": x for name, x in self.tails.items()}
-        return arrays | _texts(self.segments)
+        return arrays | arrays_of(self.segments)
 
     @classmethod
     def load(cls, path: Path, weights: str) -> ReadContext:
@@ -135,7 +138,7 @@ class ReadContext:
 
         about, arrays = saved.load(path, wanted)
         stream, tails = Stream(**_under("stream.", arrays)), _under("tail.", arrays)
-        return cls(weights, _stores(arrays), tails, stream, _segments(about["segments"], arrays))
+        return cls(weights, _stores(arrays), tails, stream, restored(about["segments"], arrays))
 
 
 def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -149,30 +152,3 @@ def _stores(arrays: dict[str, np.ndarray]) -> dict[int, Store]:
 
 def _specs(arrays: dict[str, np.ndarray]) -> Specs:
     return {name: (x.dtype, x.shape) for name, x in arrays.items()}
-
-
-def _describe(segment: Text) -> dict:
-    return {"path": segment.path, "page": segment.page, "start": segment.start, "mapped": segment.lines is not None}
-
-
-def _texts(segments: Sequence[Text]) -> dict[str, np.ndarray]:
-    """The segments' texts and line maps, each kind one after another."""
-    texts = [segment.text.encode("utf-8", "surrogatepass") for segment in segments]
-    maps = [np.array(segment.lines, np.int64).reshape(-1, 2) for segment in segments if segment.lines is not None]
-    return {
-        "text": np.frombuffer(b"".join(texts), np.uint8),
-        "text.size": np.array([len(text) for text in texts], np.int64),
-        "lines": np.concatenate([np.zeros((0, 2), np.int64), *maps]),
-        "lines.size": np.array([len(lines) for lines in maps], np.int64),
-    }
-
-
-def _segments(described: list[dict], arrays: dict[str, np.ndarray]) -> tuple[Text, ...]:
-    data, at, out = arrays["text"].tobytes(), 0, []
-    maps = iter(np.split(arrays["lines"], np.cumsum(arrays["lines.size"])[:-1]))
-    for row, size in zip(described, arrays["text.size"], strict=True):
-        text = data[at : at + int(size)].decode("utf-8", "surrogatepass")
-        lines = tuple(map(tuple, next(maps).tolist())) if row["mapped"] else None
-        out.append(Text(row["path"], text, page=row["page"], start=row["start"], lines=lines))
-        at += int(size)
-    return tuple(out)
