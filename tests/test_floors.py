@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "pollux"
 FLOORS = [
-    ["base", "estimators"], ["media", "kernels", "tasks", "segmentation"], ["tokens"], ["data", "model", "perception"], ["engine"],
+    ["base", "estimators"], ["media", "kernels", "segmentation"], ["tasks"], ["tokens"], ["data", "model", "perception"], ["engine"],
     ["train", "eval", "serve"], ["recipes"], ["commands"],
 ]  # fmt: skip
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

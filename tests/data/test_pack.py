@@ -105,3 +105,10 @@ def test_places_are_drawn_anew_each_time():
     assert (one.where != other.where).any()
     again = pack(draw, Random(0), ROWS, LENGTH)
     assert all((a == b).all() for a, b in zip(one, again, strict=True))
+
+
+def test_codes_are_read_and_never_predicted(seed):
+    limit = 50_000  # the tokens of `draw` lie on both sides of it
+    batch = pack(draw, Random(seed), ROWS, LENGTH, 1.0, words=limit)
+    assert (batch.tokens >= limit).any() and (batch.target[batch.weight > 0] < limit).all()
+    assert ((batch.tokens[:, 1:] < limit) & (batch.segment[:, 1:] == batch.segment[:, :-1])).sum() >= (batch.weight > 0).sum() > 0

@@ -54,7 +54,7 @@ class Mixture:
 
     def batch(self, number: int, rows: int, length: int) -> Batch:
         """Batch ``number``: the same for the same seed, whoever asks and whenever."""
-        batch = pack(self._draw, Random(f"{self.seed}/{number}"), rows, length, self.scored)
+        batch = pack(self._draw, Random(f"{self.seed}/{number}"), rows, length, self.scored, self.vocabulary.size)
         return batch if any(source.task for source in self.sources) else batch._replace(source=None, passage=None)
 
     def _draw(self, rng: Random, room: int) -> Lesson:

@@ -21,15 +21,16 @@ _LEAST = 16
 Draw = Callable[[Random, int], Lesson]
 
 
-def pack(draw: Draw, rng: Random, rows: int, length: int, scored: float = 0.25) -> Batch:
+def pack(draw: Draw, rng: Random, rows: int, length: int, scored: float = 0.25, words: int = 1 << 30) -> Batch:
     """Fill ``rows`` rows of ``length`` tokens with lessons from ``draw(rng, room)``, each at most ``room`` tokens long.
 
     Args:
         scored: The share of positions that the loss is computed on: answers as far as they fit, first where these begin or end to
             copy or say something of their own, then others at random.
+        words: Tokens from here on are codes of what is seen and heard, which nobody says.
     """
     filled = [_row(draw, rng, length) for _ in range(rows)]
-    chosen = [_choose(row, rng, max(1, round(length * scored))) for row in filled]
+    chosen = [_choose(row, rng, max(1, round(length * scored)), words) for row in filled]
     tokens, index, segment = (np.stack(column) for column in list(zip(*filled, strict=True))[:3])
     return Batch(tokens, index, segment, *(np.stack(column) for column in zip(*chosen, strict=True)))
 
@@ -52,11 +53,11 @@ def _row(draw: Draw, rng: Random, length: int) -> tuple[np.ndarray, ...]:
     return tokens, index, segment, answer, source, passage
 
 
-def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int) -> tuple[np.ndarray, ...]:
+def _choose(row: tuple[np.ndarray, ...], rng: Random, count: int, words: int) -> tuple[np.ndarray, ...]:
     """The positions that carry loss: where, target, weight, answer, source [M] each, and passage [M, 2]. A position predicts the
     next token of its document."""
     tokens, _, segment, answer, source, passage = row
-    predicts = np.flatnonzero((segment[1:] == segment[:-1]) & (segment[1:] >= 0))
+    predicts = np.flatnonzero((segment[1:] == segment[:-1]) & (segment[1:] >= 0) & (tokens[1:] < words))
     goes_on = np.append(False, (source[1:] == source[:-1] + 1) & (source[:-1] >= 0))
     decides = answer & ~goes_on
     order = np.random.default_rng(rng.getrandbits(64)).permutation(predicts)

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from pollux.media.segment import Document
+
 
 @dataclass(frozen=True)
 class Question:
@@ -38,11 +40,13 @@ class Example:
     Attributes:
         files: The files that the context is made of, one after another: the character at which each starts (the first at 0), and
             its path, empty where it has no name.
+        documents: Instead, what was seen and heard: the context is the text of all their segments, one after another.
     """
 
     context: str
     questions: tuple[Question, ...]
     files: tuple[tuple[int, str], ...] = ((0, ""),)
+    documents: tuple[Document, ...] = ()
 
 
 class NoExample(ValueError):

@@ -96,7 +96,9 @@ def turn(vocabulary: Vocabulary, asked: str, answered: str, *, spaced: bool = Tr
 
 
 def reading(item: Example) -> list[Document]:
-    """An example's context as the files that it would be. Places in them count from the context's start."""
+    """An example's context as the files that it would be. Places in texts count from the context's start."""
+    if item.documents:
+        return list(item.documents)
     stops = [start for start, _ in item.files[1:]] + [len(item.context)]
     pieces = [(path, item.context[start:stop], start) for (start, path), stop in zip(item.files, stops, strict=True)]
     return [Document(path, (Text(path, text, start=start),)) for path, text, start in pieces if text]
@@ -107,7 +109,8 @@ def example(vocabulary: Vocabulary, item: Example) -> Lesson:
     files = reading(item)
     context = documents(vocabulary, files)
     inside = np.flatnonzero(context.segment >= 0)
-    first = np.array([document.segments[0].start for document in files], np.int32)
+    sizes = [len(segment.text) for document in files for segment in document.segments]
+    first = np.cumsum([0, *sizes[:-1]], dtype=np.int32)
     starts = context.start[inside] + first[context.segment[inside]]
     source = _Source(item.context, context.ids[inside], inside, starts)
     parts, at = [_unasked(context.ids)], context.size
