@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from pollux.media.transcript import CODES
+
 LOCAL, RETRIEVAL = "local", "retrieval"
 
 
@@ -150,7 +152,7 @@ def family() -> dict[str, ModelConfig]:
     rows = [
         _config("tiny", 64, 2, 1, 32, 2, LayerSpec(window=16, hidden=64, experts=4), vocab_size=512, **small),
         _config("laptop", 128, 2, 1, 64, 4, mixture, **medium),
-        _config("base", 192, 4, 1, 64, 6, replace(mixture, kv_heads=4), **medium),
+        _config("base", 192, 4, 1, 64, 6, replace(mixture, kv_heads=4), codes=CODES, **medium),
         _config("mixtral-shape", 256, 4, 1, 64, 6, LayerSpec(hidden=256, experts=8)),
         _config("nano-1", 2048, 8, 1, 256, 21, replace(wide, hidden=8192), every=6, **large),
         _config("nano-2", 2560, 10, 1, 256, 31, replace(wide, hidden=8704), every=6, **large),

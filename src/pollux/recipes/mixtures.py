@@ -22,6 +22,7 @@ from pollux.tasks.recall import Recall
 from pollux.tasks.task import Task
 from pollux.tasks.two_step import TwoStep
 from pollux.tasks.variety import Variety
+from pollux.tasks.watched import Watched
 from pollux.tokens.vocabulary import Vocabulary
 
 # Characters per token of running text, a little low so that most examples fit the row they are made for.
@@ -34,12 +35,24 @@ _QUESTION = 28
 WEIGHTS = {
     "facts": 1.6, "mixed facts": 2, "sparse facts": 2, "listed facts": 0.5, "facts in code": 0.4, "definitions": 0.4,
     "reading": 0.8, "cloze": 0.2, "prose": 0.5, "code": 0.15,
-    "two steps": 4, "needles": 4, "ruler": 2, "stories": 2, "coreference": 2.5,
+    "two steps": 4, "needles": 4, "ruler": 2, "stories": 2, "coreference": 2.5, "films": 3,
 }  # fmt: skip
 # RULER's tasks that leave no more of their length than the reply takes.
 _TIGHT = ("vt", "fwe")
 # The share of positions that carry loss, and of the facts that could be asked for how many are at least.
 SCORED, ASKED = 0.125, 0.5
+
+
+def full_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int):
+    """The long mixture, and films, sound and pictures as the senses tell of them, for models that know their codes."""
+    long, count = long_mixture(corpus, vocabulary, seed), lambda text: vocabulary.encode(text).size
+
+    @cache
+    def make(length: int) -> Mixture:
+        mixture, films = long(length), Watched(corpus.prose, length, count, seed)
+        return replace(mixture, sources=(*mixture.sources, Source("films", WEIGHTS["films"], films)))
+
+    return make
 
 
 def long_mixture(corpus: Corpus, vocabulary: Vocabulary, seed: int):
