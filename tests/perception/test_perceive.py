@@ -68,7 +68,7 @@ def sound(tmp_path) -> Path:
 def perceived(perception, path, **senses):
     (document,) = read([path], senses=Senses(**senses)).documents
     told = []
-    result = perception.document(document, lambda done, total: told.append((done, total)))
+    (result,) = perception.documents([document], lambda done, total: told.append((done, total)))
     assert told[-1][0] == pytest.approx(told[-1][1]) and [done for done, _ in told] == sorted(done for done, _ in told)
     return result
 
@@ -143,3 +143,11 @@ def film(path: Path, seconds: int) -> Path:
         out.mux(sound.encode(frame))
         out.mux(sound.encode())
     return path
+
+
+def test_a_file_that_is_gone_is_told_of_and_the_others_are_read(perception, picture, sound):
+    documents = read([picture, sound], senses=Senses()).documents
+    picture.unlink()
+    told = []
+    (left,) = perception.documents(documents, tell=told.append)
+    assert left.path == str(sound) and [(problem.path, problem.severity) for problem in told] == [(str(picture), "error")]

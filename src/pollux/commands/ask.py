@@ -7,8 +7,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pollux.engine.contexts.context import ReadContext
     from pollux.engine.engine import Engine
     from pollux.engine.request import Answer, Event, Sampling
-    from pollux.media.segment import Reading
+    from pollux.media.segment import Document, Reading
 
 _ABOUT = """
 Read files, then answer. The last word is the question, unless -q gives questions; then every word is a file.
-A file is a text, HTML or PDF file, a folder, a pattern in quotes, or - for standard input.
+A file is a text, HTML or PDF file, a picture, a sound, a film, a folder, a pattern in quotes, or - for standard input.
 """
 _EXAMPLES = """
 pollux ask book.txt "Who is the harbour master?"
@@ -32,6 +32,7 @@ pollux ask src/ "docs/**/*.md" report.pdf -q "Where is Budget defined?" -q "What
 curl -s https://example.org | pollux ask - "What is it about?" --json
 pollux ask library/ --save library.ctx "Who wrote the preface?"
 pollux ask --context library.ctx "And who printed it?"
+pollux ask talk.mp4 slides.pdf notes/ photo.png "At what time is the budget shown?"
 """
 
 
@@ -53,6 +54,10 @@ def add_reading(parser: Parser) -> None:
     parser.add_argument("--model", default=models.DEFAULT, metavar="NAME|PATH", help=help_model)
     parser.add_argument("--context", type=Path, metavar="FILE", help="go on from a saved context; files are read after it")
     help_save = "save what is read, to reopen it with --context; a reading that was stopped goes on with the same command"
+    help_detail = "how many tokens pictures become, at most: 64, 256 or 1024, of films a quarter (default: medium)"
+    parser.add_argument("--detail", choices=("low", "medium", "high"), default="medium", help=help_detail)
+    help_rate = "pictures of a film that are looked at, a second (default: 1)"
+    parser.add_argument("--rate", type=float, default=1.0, metavar="N", help=help_rate)
     parser.add_argument("--save", type=Path, metavar="FILE", help=help_save)
 
 
@@ -156,7 +161,7 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
 
         check_target(args.save)  # and so is a place that nothing can be saved to
         args.save.parent.mkdir(parents=True, exist_ok=True)
-    read = _read(files)
+    read = _read(files, args)
     if files and not read.documents:
         return None
     tell_compiling()
@@ -168,18 +173,34 @@ def open_session(args: argparse.Namespace, files: list[str], questions: Iterable
     start = time.monotonic()
     before = _reopen(args.context, engine)
     reopened = len(before) if before is not None else 0
+    documents = _perceive(engine, read.documents, args.detail)
     with counting_bar("reading", "tokens") as progress:
-        context = engine.read(list(read.documents), progress, before, args.save)
+        context = engine.read(documents, progress, before, args.save)
     session = Session(engine, context, read, reopened, len(context) - reopened, time.monotonic() - start)
     if args.save:
         print(f"saved to {args.save} ({args.save.stat().st_size / 2**20:,.1f} MiB)", file=sys.stderr)
     return session
 
 
-def _read(files: list[str]) -> Reading:
-    from pollux.media.decode import read
+def _perceive(engine: Engine, documents: Sequence[Document], detail: str) -> list[Document]:
+    """Documents with what is seen and heard in words."""
+    if engine.perception is None:
+        return list(documents)
+    from pollux.perception.perceive import DETAIL
 
-    found = read(files, stdin=sys.stdin.buffer.read() if "-" in files else None)
+    perception, problems = replace(engine.perception, detail=DETAIL[detail]), []
+    with counting_bar("looking and listening", "s") as progress:
+        found = perception.documents(documents, progress, problems.append)
+    report(problems)
+    return found
+
+
+def _read(files: list[str], args: argparse.Namespace) -> Reading:
+    from pollux.commands.info import header
+    from pollux.media.decode import Senses, read
+
+    senses = Senses(rate=args.rate) if "senses" in header(models.find(args.model)) else None
+    found = read(files, stdin=sys.stdin.buffer.read() if "-" in files else None, senses=senses)
     report(found.problems)
     if files and not found.documents:
         fail("nothing could be read")

@@ -23,6 +23,7 @@ from pollux.engine.runner import Runner, Turn
 from pollux.media.segment import Document
 from pollux.model.sizes import LayerSpec, ModelConfig
 from pollux.model.transformer import weight_table
+from pollux.perception.perceive import Perception
 from pollux.tokens import template
 from pollux.tokens.stream import Stream
 from pollux.tokens.vocabulary import END, Vocabulary, shipped
@@ -62,10 +63,14 @@ def _check(params: Tree, config: ModelConfig, vocabulary: Vocabulary, path: Path
 
 
 class Engine:
-    """A model that reads and answers. Not safe for use from several threads at once."""
+    """A model that reads and answers. Not safe for use from several threads at once.
 
-    def __init__(self, runner: Runner, vocabulary: Vocabulary) -> None:
-        self.runner, self.vocabulary = runner, vocabulary
+    Attributes:
+        perception: What makes pictures, sound and films into documents that can be read; None where the model knows text alone.
+    """
+
+    def __init__(self, runner: Runner, vocabulary: Vocabulary, perception: Perception | None = None) -> None:
+        self.runner, self.vocabulary, self.perception = runner, vocabulary, perception
 
     @classmethod
     def load(cls, path: Path, vocabulary: Vocabulary | None = None) -> Engine:

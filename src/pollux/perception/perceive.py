@@ -20,9 +20,10 @@ from typing import Protocol
 
 import numpy as np
 
+from pollux.base.errors import MediaError
 from pollux.media import audio, image, video
 from pollux.media.container import Tell, silent
-from pollux.media.segment import Document
+from pollux.media.segment import Document, Problem
 from pollux.media.senses import Audio, Frame, Image, Sound, Video
 from pollux.media.transcript import FRAME, PICTURE, Transcript, Writer
 from pollux.perception.percepts import Heard, Seen
@@ -74,18 +75,22 @@ class Perception:
     hearing: Hearing
     detail: Detail = DETAIL["medium"]
 
-    def document(self, document: Document, progress: Progress | None = None, tell: Tell = silent) -> Document:
-        """A document with a transcript in the place of each picture, sound and film; texts stay as they are.
+    def documents(self, documents: Sequence[Document], progress: Progress | None = None, tell: Tell = silent) -> list[Document]:
+        """Documents with a transcript in the place of each picture, sound and film; texts stay as they are. A file that cannot be
+        decoded is left out, and told of.
 
         Args:
-            progress: Called with what is done, and with how much there is.
+            progress: Called with what is done, and with how much there is: seconds of sound and films, and pictures.
             tell: Called with a warning for what is damaged or missing.
-
-        Raises:
-            MediaError: A file cannot be decoded, or is gone.
         """
-        counted = _Counted(document, progress)
-        return replace(document, segments=tuple(self._segment(each, counted, tell) for each in document.segments))
+        counted = _Counted(documents, progress)
+        found = []
+        for document in documents:
+            try:
+                found.append(replace(document, segments=tuple(self._segment(each, counted, tell) for each in document.segments)))
+            except MediaError as error:
+                tell(Problem(document.path, error.message, error.hint))
+        return found
 
     def _segment(self, segment, counted: _Counted, tell: Tell):
         if isinstance(segment, Image):
@@ -155,10 +160,11 @@ def _batches(items: Iterable, size: int) -> Iterator[list]:
 
 
 class _Counted:
-    """Adds up how much of a document is done: a second of sound or film, or a picture, is one."""
+    """Adds up how much is done: a second of sound or film, or a picture, is one."""
 
-    def __init__(self, document: Document, progress: Progress | None) -> None:
-        sizes = [1.0 if isinstance(s, Image) else s.seconds if isinstance(s, Audio | Video) else 0.0 for s in document.segments]
+    def __init__(self, documents: Sequence[Document], progress: Progress | None) -> None:
+        segments = [segment for document in documents for segment in document.segments]
+        sizes = [1.0 if isinstance(s, Image) else s.seconds if isinstance(s, Audio | Video) else 0.0 for s in segments]
         self._total, self._done, self._progress = sum(sizes), 0.0, progress
 
     def add(self, amount: float) -> None:
