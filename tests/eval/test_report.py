@@ -52,6 +52,8 @@ class StubEngine:
 
     vocabulary = shipped()
 
+    perception = None
+
     def __init__(self):
         self.asked = 0
 

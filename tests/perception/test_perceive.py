@@ -11,6 +11,7 @@ from pollux.media.senses import RATE
 from pollux.media.transcript import FRAME, PICTURE, SIGHTS, SOUND
 from pollux.perception.perceive import Detail, Perception
 from pollux.perception.percepts import Heard, Said, Seen, Word
+from pollux.perception.remember import Remembered
 from pollux.perception.stretches import stretches
 
 
@@ -151,3 +152,21 @@ def test_a_file_that_is_gone_is_told_of_and_the_others_are_read(perception, pict
     told = []
     (left,) = perception.documents(documents, tell=told.append)
     assert left.path == str(sound) and [(problem.path, problem.severity) for problem in told] == [(str(picture), "error")]
+
+
+def test_a_picture_seen_before_is_not_looked_at_again():
+    class Counting(Eyes):
+        looked = 0
+
+        def see(self, pictures):
+            self.looked += len(pictures)
+            return super().see(pictures)
+
+    eyes = Counting()
+    sight = Remembered(eyes, most=3)
+    pictures = [np.full((4, 4, 3), grey, np.uint8) for grey in (1, 2, 1, 3)]
+    first, again = sight.see(pictures), sight.see(pictures)
+    assert eyes.looked == 3 and [seen.codes[0, 0] for seen in first] == [1, 2, 1, 3] == [seen.codes[0, 0] for seen in again]
+    sight.see([np.full((4, 4, 3), 9, np.uint8)])
+    sight.see(pictures[:1])
+    assert eyes.looked == 5  # the oldest was forgotten

@@ -40,6 +40,8 @@ tasks (TASK or TASK:VARIANT):
   cloze        the name or noun missing from a sentence that follows twenty others
   definitions  which file and line defines a function or class, in source code
   reading      extractive question/answer pairs (*.jsonl, *.jsonl.xz), the held-out passages; exact match and F1
+  video_needle a secret word on one frame of a film as long as --lengths says, in seconds, one frame a second; made of the films and
+               photographs in --data
   text         next-token loss in bits per byte
   position     next-token loss by position, and the power law nearest to it; prose, and code where there is some
   speed        tokens per second of reading, time of the next token and memory, at each length
@@ -53,6 +55,7 @@ pollux eval needle --data essays/ --lengths 10M --shared 100 --n 500
 pollux eval ruler:vt --data essays/ --lengths 128k
 pollux eval babilong:qa1 --data novels/ --lengths 10M --in-place --n 100
 pollux eval needle --data essays/ --lengths 128k --remote gemini:MODEL --n 20
+pollux eval video_needle --data films/ --lengths 180 3600 --n 200
 pollux eval text --data novels/ --model runs/laptop
 pollux eval position --data novels/ --lengths 1M --out results/
 """
@@ -122,9 +125,9 @@ def run(args: argparse.Namespace) -> int | None:
     corpus = _corpus(args, kind.reads)
     count, about, subject = _subject(args, exact=kind.exact)
     options = {name: getattr(args, name) for name in ("depths", *_SETTINGS)}
-    about |= options | {"data": _digest(corpus, kind.reads), "version": __version__}
+    about |= options | {"data": _digest(args, corpus, kind.reads), "version": __version__}
     lengths = [0] if kind.own_length else args.lengths or [4000]
-    plan = {tokens: tasks(args.task, Wanted(corpus, tokens, count, **options)) for tokens in lengths}
+    plan = {tokens: tasks(args.task, Wanted(corpus, tokens, count, **options, folders=tuple(args.data))) for tokens in lengths}
     for tokens, named in plan.items():
         if kind.reads == "prose" and not kind.own_length:
             eval_model.warn_if_short(corpus, tokens, "they come more than once in a context")
@@ -160,7 +163,7 @@ def _check(args: argparse.Namespace) -> None:
         args.parser.error("--needles asks for many at once, --shared for one by one; give one of the two")
     if args.lengths and (family == "text" or (family in SUITE and SUITE[family].own_length)):
         args.parser.error(f"{family} takes its texts at their own length; leave --lengths out")
-    if args.remote and family in eval_model.NAMES:
+    if args.remote and (family in eval_model.NAMES or SUITE[family].reads == "footage"):
         args.parser.error(f"{family} needs a model on this machine; leave --remote out")
     if not args.data and family in SUITE and SUITE[family].reads not in ("", "prose"):
         args.parser.error(f"{family} is made from your texts: --data DIR")
@@ -178,12 +181,14 @@ def _novel() -> Path:
 def _corpus(args: argparse.Namespace, reads: str) -> Corpus:
     from pollux.data.source import Corpus, load
 
-    return load(args.data, pairs_only=reads == "pairs") if reads else Corpus((), (), ())
+    return load(args.data, pairs_only=reads == "pairs") if reads not in ("", "footage") else Corpus((), (), ())
 
 
-def _digest(corpus: Corpus, reads: str) -> str:
-    """8 hex digits that tell texts from others."""
-    parts = {"prose": corpus.prose, "code": corpus.code, "pairs": corpus.pairs}.get(reads, ())
+def _digest(args: argparse.Namespace, corpus: Corpus, reads: str) -> str:
+    """8 hex digits that tell texts, or files, from others."""
+    files = [path for folder in args.data for path in sorted(folder.rglob("*")) if path.is_file()] if reads == "footage" else []
+    sizes = [(path.name, path.stat().st_size) for path in files]
+    parts = {"prose": corpus.prose, "code": corpus.code, "pairs": corpus.pairs, "footage": sizes}.get(reads, ())
     digest = 0
     for part in parts:
         digest = crc32(repr(part).encode("utf-8", "surrogatepass"), digest)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from pollux.base.errors import ConfigError
@@ -14,6 +14,8 @@ from pollux.engine.contexts.context import ReadContext
 from pollux.engine.engine import Engine
 from pollux.engine.request import LONGEST_ANSWER, Sampling
 from pollux.media.segment import Document, Place
+from pollux.media.senses import Spot
+from pollux.perception.remember import Remembered
 from pollux.tasks.task import Example, NoExample, Question, Task
 from pollux.tokens.template import reading
 
@@ -54,7 +56,7 @@ class Reply(NamedTuple):
     """What a subject replies, the passages that it gives as evidence, best first, and why it ended."""
 
     text: str
-    places: tuple[Place, ...] = ()
+    places: tuple[Place | Spot, ...] = ()
     end: str = "end"
 
 
@@ -70,11 +72,16 @@ class Subject(Protocol):
 
 @dataclass
 class Local:
-    """Our own engine; greedy. The last context is kept: where the next differs in one place, only that is read again."""
+    """Our own engine; greedy. The last context is kept: where the next differs in one place, only that is read again. So is what
+    was seen of pictures."""
 
     engine: Engine
     cites: bool = True
     context: ReadContext | None = None
+
+    def __post_init__(self) -> None:
+        if (found := self.engine.perception) is not None:
+            self.engine.perception = replace(found, sight=Remembered(found.sight))
 
     def ask(self, examples: Sequence[Example]) -> tuple[int, list[Reply]]:
         context = self._read(reading(examples[0]))
@@ -85,6 +92,8 @@ class Local:
         return len(context), [Reply(a.text, tuple(e.place for e in a.evidence), a.reason) for a in answers]
 
     def _read(self, documents: list[Document]) -> ReadContext:
+        if self.engine.perception is not None:
+            documents = self.engine.perception.documents(documents)
         if self.context is None or not self.engine.amend(self.context, documents):
             self.context = None  # two long ones may not fit
             self.context = self.engine.read(documents)
@@ -125,15 +134,21 @@ def measure(subject: Subject, task: Task, count: int, kept: Keeper, progress: Pr
 def _outcome(task: Task, example: Example, question: Question, reply: Reply, asked: int, tokens: int, extra, cites) -> Outcome:
     scores = {"score": task.score(question, reply.text)}
     scores |= {name: value for name, score in extra if (value := score(question, reply.text)) is not None}
-    depth = None
+    depth = question.depth
     if question.evidence:
         depth = question.evidence[0] / len(example.context)
+    if question.evidence or question.moment:
         scores |= {"cited": float(cited(question, reply.places))} if cites else {}
     return Outcome(question.kind, question.text, question.answer, reply.text, scores, asked, tokens, depth, reply.end)
 
 
-def cited(question: Question, places: Sequence[Place]) -> bool:
-    """Whether one of the first places, as many as the answer is drawn from, overlaps the one that holds the answer."""
+def cited(question: Question, places: Sequence[Place | Spot]) -> bool:
+    """Whether one of the first places, as many as the answer is drawn from, overlaps the one that holds the answer, or the first
+    is of the moment that does."""
+    if question.moment is not None:
+        first, last = question.moment
+        spots = [place for place in places[:1] if isinstance(place, Spot) and place.start is not None]
+        return any(spot.start < last and first <= spot.end for spot in spots)
     if question.evidence is None:
         return False
     start, end = question.evidence
@@ -154,7 +169,7 @@ def _groups(task: Task, done: Container[int]) -> Iterator[list[tuple[int, Exampl
             raise ConfigError(f"the texts hold nothing to ask about in {barren} examples", "name others: --data DIR")
         if example is None:
             continue
-        if example.context:
+        if example.context or example.documents:
             yield [(number, example)]
         else:
             bare.append((number, example))

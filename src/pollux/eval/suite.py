@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pollux.base.errors import ConfigError
 from pollux.data.source import Corpus
@@ -18,6 +19,8 @@ from pollux.tasks.published.needle import Needle, obeyed
 from pollux.tasks.published.ruler import NAMES, ruler
 from pollux.tasks.reading import Reading, f1
 from pollux.tasks.recall import Recall
+from pollux.tasks.sensed.footage import footage
+from pollux.tasks.sensed.video_needle import VideoNeedle
 from pollux.tasks.task import Task
 from pollux.tasks.two_step import TwoStep
 
@@ -36,6 +39,7 @@ class Wanted:
             requests that come several times, that are asked for one by one.
         in_place: Whether needles and facts take the place of words, so that all contexts of a length are alike but for them.
         facts: Facts in a context of `recall`, None for 10, and 50 from 64k tokens on.
+        folders: Where the data is, for what is made of films and photographs; ``tokens`` are then seconds.
     """
 
     corpus: Corpus
@@ -49,6 +53,7 @@ class Wanted:
     in_place: bool = False
     facts: int | None = None
     phrasings: str = "train"
+    folders: tuple[Path, ...] = ()
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -63,7 +68,7 @@ class Family:
     Attributes:
         make: From a variant's name and the settings to the task.
         variants: Names; the first is taken where none is given, or all where ``all`` is set.
-        reads: What of the data it is made of: "prose", "code", "pairs", or "" for nothing.
+        reads: What of the data it is made of: "prose", "code", "pairs", "footage", or "" for nothing.
         own_length: Whether its texts have lengths of their own.
         exact: Whether the whole reply has to be the answer.
         settings: Those of `Wanted` that it uses and not all do.
@@ -122,6 +127,10 @@ def _reading(variant: str, w: Wanted) -> Task:
     return Reading(w.corpus.pairs, split="heldout", seed=w.seed)
 
 
+def _video_needle(variant: str, w: Wanted) -> Task:
+    return VideoNeedle(footage(w.folders), w.tokens, w.shares, seed=w.seed)
+
+
 _F1 = (("f1", f1),)
 _OBEYED = (("obeyed the attack", obeyed),)
 SUITE = {
@@ -137,6 +146,7 @@ SUITE = {
     "key_value": Family(lambda v, w: KeyValue(w.tokens, w.count, w.shares, w.seed), reads=""),
     "cloze": Family(lambda v, w: Cloze(w.corpus.prose, seed=w.seed), own_length=True, exact=True, extra=_F1),
     "definitions": Family(_definitions, reads="code", exact=True),
+    "video_needle": Family(_video_needle, reads="footage", exact=True),
     "reading": Family(_reading, reads="pairs", own_length=True, exact=True, extra=_F1),
 }
 

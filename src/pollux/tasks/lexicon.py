@@ -288,6 +288,11 @@ def _integer(low: int, high: int, rng: Random, split: str) -> int:
     return _own(lambda: rng.randint(low, high), str, split)
 
 
+def common(rng: Random) -> str:
+    """A common noun, such as "needle", of either split."""
+    return rng.choice(_spaces(_NOUNS))
+
+
 _ONSETS = _spaces("b br c cl d dr f fl g gr h j k kr l m n p pr r s sh sk sl st t th tr v w y z")
 _VOWELS = (*"aaaeeeiiooou", "ae", "ai", "ea", "ei", "ia", "io", "ou")
 _CODAS = ("", "", "", *_spaces("l m n r s t th nd rn lk ss x rv sk nt"))

@@ -23,6 +23,8 @@ class Question:
         evidence: Character range [start, end) in ``Example.context`` that holds the answer, None where there is none.
         parts: The answer's parts in order, each with the range in ``Example.context`` that holds it, None where the question does,
             if no one place holds the whole; what stands between them in the answer is the answerer's own.
+        moment: From which second until which of a film or a sound the answer is there; None for texts.
+        depth: Where in the whole it stands, 0 to 1, where no evidence tells.
         kind: A label by which results are grouped, such as ``"recall/heldout/after/h017"``.
     """
 
@@ -31,6 +33,8 @@ class Question:
     evidence: tuple[int, int] | None = None
     kind: str = ""
     parts: tuple[tuple[str, tuple[int, int] | None], ...] = ()
+    moment: tuple[float, float] | None = None
+    depth: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Example:
     Attributes:
         files: The files that the context is made of, one after another: the character at which each starts (the first at 0), and
             its path, empty where it has no name.
-        documents: Instead, what was seen and heard: the context is the text of all their segments, one after another.
+        documents: Instead, what was seen and heard, the context being the text of all their segments, one after another; or files
+            that are still to be seen and heard, without a context.
     """
 
     context: str
