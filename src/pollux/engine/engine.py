@@ -24,6 +24,7 @@ from pollux.media.segment import Document
 from pollux.model.sizes import LayerSpec, ModelConfig
 from pollux.model.transformer import weight_table
 from pollux.perception.perceive import Perception
+from pollux.perception.senses import KEY, perception
 from pollux.tokens import template
 from pollux.tokens.stream import Stream
 from pollux.tokens.vocabulary import END, Vocabulary, shipped
@@ -77,9 +78,10 @@ class Engine:
         """Open a weights file. Raises CheckpointError when it is not sound, or made for another vocabulary."""
         params, about = load_weights(path)
         vocabulary = vocabulary or shipped()
-        config = config_from(about, path)
+        config, senses = config_from(about, path), perception(params, about)
+        params = {name: part for name, part in params.items() if name != KEY}
         _check(params, config, vocabulary, path)
-        return cls(Runner(params, config, f"{fingerprint(path)}/{vocabulary.fingerprint}"), vocabulary)
+        return cls(Runner(params, config, f"{fingerprint(path)}/{vocabulary.fingerprint}"), vocabulary, senses)
 
     def read(
         self,

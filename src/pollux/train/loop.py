@@ -26,6 +26,7 @@ from pollux.data.mixture import Mixture
 from pollux.model.experts import rebalance
 from pollux.model.sizes import ModelConfig
 from pollux.model.transformer import weight_table
+from pollux.perception.senses import KEY as SENSES
 from pollux.tokens.stream import Batch
 from pollux.train.losses import Report, next_token
 from pollux.train.optimizer import OptimizerConfig, make_optimizer
@@ -148,9 +149,10 @@ def start(run: Run, mesh: jax.sharding.Mesh) -> State:
 
 
 def _given(path: Path, table: Tree, embedding: np.ndarray) -> Tree:
-    """Released weights, as training wants them: float32. Codes that they do not know yet begin as in ``embedding``."""
+    """Released weights, as training wants them: float32. Codes that they do not know yet begin as in ``embedding``; senses have
+    trainings of their own."""
     params, about = load_weights(path)
-    wanted, found = flatten(abstract(table)), flatten(params)
+    wanted, found = flatten(abstract(table)), flatten({name: part for name, part in params.items() if name != SENSES})
     if "embedding" in found and not about.get("model", {}).get("codes"):
         known = found["embedding"]
         found["embedding"] = np.concatenate([known.astype(embedding.dtype), embedding[len(known) :]])
