@@ -11,8 +11,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "pollux"
 FLOORS = [
-    ["base", "estimators"], ["media", "kernels", "segmentation"], ["tasks"], ["tokens"], ["data", "model", "perception"], ["engine"],
-    ["train", "eval", "serve"], ["recipes"], ["commands"],
+    ["base", "estimators"], ["media", "kernels", "segmentation"], ["tasks"], ["tokens"], ["data", "model", "perception"],
+    ["engine"], ["train", "eval", "serve"], ["recipes"], ["commands"],
 ]  # fmt: skip
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ROOMS = [path for path in sorted(SOURCE.rglob("*.py")) if path.parent != SOURCE]
