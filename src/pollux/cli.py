@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 def commands() -> tuple[ModuleType, ...]:
     """Every command, in the order of the help."""
-    from pollux.commands import ask, chat, doctor, eval, info, segment, serve, studio, tokenizer, train
+    from pollux.commands import ask, chat, doctor, eval, info, segment, senses, serve, studio, tokenizer, train
 
-    return ask, chat, serve, studio, train, tokenizer, eval, segment, info, doctor
+    return ask, chat, serve, studio, train, senses, tokenizer, eval, segment, info, doctor
 
 
 def parser() -> Parser:
