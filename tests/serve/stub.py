@@ -29,7 +29,7 @@ class Stub:
 
     def __init__(self, pause: float = 0.0, room: int = 1000) -> None:
         self.card = Card("stub", "1", 1_000_000, 8192)
-        self.vocabulary, self.ready = shipped(), True
+        self.vocabulary, self.ready, self.perception = shipped(), True, None
         self.pause, self.room = pause, room
         self.kept: dict[str, int] = {}
         self.asked: list[Ask] = []

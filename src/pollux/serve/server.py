@@ -22,6 +22,7 @@ from pollux.serve.errors import ApiError
 from pollux.serve.operations.keys import Keys
 from pollux.serve.operations.limits import Limits
 from pollux.serve.operations.metrics import Metrics
+from pollux.serve.perceived import Perceiver
 from pollux.serve.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Server:
     limits: Limits = field(init=False)
     metrics: Metrics = field(init=False)
     shelf: Shelf = field(init=False)
+    perceiver: Perceiver = field(init=False)
     opening: list[Callable[[], Awaitable[None]]] = field(default_factory=list, init=False)
     closing: list[Callable[[float], Awaitable[None]]] = field(default_factory=list, init=False)
     ready: bool = field(default=True, init=False)
@@ -75,6 +77,8 @@ class Server:
         self.limits = Limits(self.settings.requests, self.settings.tokens)
         self.metrics = Metrics(self.services)
         self.shelf = Shelf()
+        self.perceiver = Perceiver(next(iter(self.services.values())).perception)
+        self.library.uploads.media = self.perceiver.perception is not None
         self.library.serve(self.services)
 
     def name(self, model: str, version: str = "v1beta", verb: str = "generateContent") -> str:

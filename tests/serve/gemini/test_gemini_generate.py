@@ -243,16 +243,16 @@ class TestCounting:
     def test_pages_count_as_documents(self, stub):
         pages = Document("a.pdf", (Text("a.pdf", "One page.", page=1),))
         from pollux.engine.request import Ask
-        from pollux.serve.gemini.generation.usage import document_tokens
+        from pollux.serve.gemini.generation.usage import tokens_by_modality
 
         ask = Ask("Q?", (Document("b.txt", (Text("b.txt", "Text."),)), pages))
-        assert document_tokens(stub, ask) == stub.vocabulary.encode("One page.").size
+        assert tokens_by_modality(stub, ask) == {"DOCUMENT": stub.vocabulary.encode("One page.").size}
 
     def test_details_sum_to_the_count(self):
-        usage = usage_metadata([Usage(100, 60, 5), Usage(100, 100, 7)], 30, None)
+        usage = usage_metadata([Usage(100, 60, 5), Usage(100, 100, 7)], {"DOCUMENT": 30}, None)
         assert {each["modality"]: each["tokenCount"] for each in usage["promptTokensDetails"]} == {"TEXT": 70, "DOCUMENT": 30}
         assert usage["cachedContentTokenCount"] == 60 and usage["totalTokenCount"] == 112
-        assert usage_metadata([Usage(100, 90, 5)], 0, 80)["cachedContentTokenCount"] == 80, "what was named counts, no more"
+        assert usage_metadata([Usage(100, 90, 5)], {}, 80)["cachedContentTokenCount"] == 80, "what was named counts, no more"
 
 
 class TestEmbedding:

@@ -89,7 +89,7 @@ class TestMessages:
             ({"content": "x"}, "role"), ({"role": "cook", "content": "x"}, "role"), ({"role": "user"}, "content"),
             ({"role": "user", "content": 3}, "content"), ({"role": "user", "content": [3]}, "content[0]"),
             ({"role": "user", "content": [{"type": "smell"}]}, "content[0].type"),
-            ({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, "content[0].type"),
+            ({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, "content[0].input_audio.data"),
             ({"role": "user", "content": [LINK]}, "content[0].image_url.url"),
             ({"role": "user", "content": [{"type": "file", "file": {}}]}, "content[0].file.file_data"),
             ({"role": "user", "content": [{"type": "file", "file": {"file_data": "data:x"}}]}, "content[0].file.file_data"),
@@ -111,6 +111,16 @@ class TestMessages:
         assert [document.segments[0].text for document in stub.asked[-1].documents] == ["Green.", "It rained."]
         (found,) = answer["choices"][0]["message"]["evidence"]
         assert (found["path"], found["line"], found["text"]) == ("lamp.txt", 1, "Green.") and found["share"] > 0
+
+    def test_pictures_and_sound_are_passed_on_and_refused_where_the_model_has_no_senses(self, client):
+        picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk=", "detail": "low"}}
+        sound = {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "mp3"}}
+        made = self.made({"role": "user", "content": [picture, sound]})["contents"][0]["parts"]
+        assert made == [
+            {"inlineData": {"mimeType": "image/png", "data": "aGk="}, "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}},
+            {"inlineData": {"mimeType": "audio/mp3", "data": "aGk="}},
+        ]
+        assert "Unsupported MIME type: image/png" in refused(client, messages=[{"role": "user", "content": [picture]}])["message"]
 
     def test_a_pdf_is_read_also_where_it_comes_as_an_image(self, client):
         link = {"type": "image_url", "image_url": {"url": f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"}}

@@ -78,7 +78,7 @@ class Desk:
             folder: For contexts that memory has no room for (default: one in the user's cache).
             warm: Whether the programs that short requests need are compiled now, and not when the first of each kind comes.
         """
-        self.runner, self.vocabulary = engine.runner, engine.vocabulary
+        self.runner, self.vocabulary, self.perception = engine.runner, engine.vocabulary, engine.perception
         self.card = Card(name, engine.runner.weights.split("/")[0], MOST_TOKENS, LONGEST_ANSWER)
         memory = free_memory() // 4 if limits.memory is None else limits.memory
         self.shelf = Shelf(self.runner, folder or cache_folder() / "shelf", memory, limits.disk)

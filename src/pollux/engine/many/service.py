@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from pollux.engine.request import Ask, Said
+from pollux.perception.perceive import Perception
 from pollux.tokens.vocabulary import Vocabulary
 
 # Called from the engine's own thread, in order; has to return at once.
@@ -59,6 +60,7 @@ class Service(Protocol):
 
     card: Card
     vocabulary: Vocabulary
+    perception: Perception | None  # what makes pictures, sound and films into documents, where the model has senses
     ready: bool  # whether a first request need not wait for what is still being prepared
 
     def submit(self, ask: Ask, listener: Listener) -> Ticket:

@@ -2,8 +2,8 @@
 
     {"role", "parts": [{"text"} | {"inlineData"} | {"fileData"} | {"functionCall"} | …]} ──> Message(role, (text | Document, …))
 
-Files are taken apart by `pollux.media`, each once (`Shelf`). The models read text, source code, HTML and PDF; what is sent of
-other media is refused.
+Files are taken apart by `pollux.media`, each once (`Shelf`). Every model reads text, source code, HTML and PDF; pictures, sound and
+films are for those that have senses, and refused by others.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from pollux.media.decode import decode
 from pollux.media.segment import Document
 from pollux.serve.arrange import Message
 from pollux.serve.constrain.functions import Call, returned
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini.wire import bytes_of, seconds_of
+from pollux.serve.perceived import Manner, manner
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server
@@ -35,8 +35,9 @@ _FILE = re.compile(r"(?:^|/)(files/[a-z0-9-]{1,40})(?![a-z0-9-])")
 _READS = "This model reads text, source code, HTML and PDF."
 
 
-def messages(contents: list[dict], server: Server) -> list[Message]:
-    """The messages of a conversation; what was thought is left out, as no model reads it again.
+def messages(contents: list[dict], server: Server, resolution: str = "") -> list[Message]:
+    """The messages of a conversation; what was thought is left out, as no model reads it again. ``resolution``: at which pictures
+    are seen whose parts do not say.
 
     Raises:
         ApiError: 400 for roles, parts and files that cannot be read, 403 for files that are not there (contract §2).
@@ -49,7 +50,7 @@ def messages(contents: list[dict], server: Server) -> list[Message]:
             raise ApiError(400, "Please use a valid role: user, model.")
         if not content.get("parts") and role == "user":
             raise ApiError(400, f"* {at}.parts: contents.parts must not be empty.")
-        parts = tuple(_parts(content.get("parts", []), at, number + 1, server))
+        parts = tuple(_parts(content.get("parts", []), at, number + 1, server, resolution))
         out.append(Message(role, parts))
     return out
 
@@ -71,7 +72,7 @@ def file_name(uri: str) -> str:
     raise ApiError(400, told)
 
 
-def _parts(parts: list[dict], at: str, message: int, server: Server) -> Iterator[str | Document]:
+def _parts(parts: list[dict], at: str, message: int, server: Server, resolution: str) -> Iterator[str | Document]:
     for number, part in enumerate(parts):
         here = f"{at}.parts[{number}]"
         kind = _kind(part, here)
@@ -79,9 +80,9 @@ def _parts(parts: list[dict], at: str, message: int, server: Server) -> Iterator
         if part.get("thought") or not kind:
             continue
         if kind == "inlineData":
-            yield _inline(part[kind], here, f"(message {message}, part {number + 1})", server)
+            yield _inline(part[kind], here, f"(message {message}, part {number + 1})", server, manner(part, resolution))
         elif kind == "fileData":
-            yield _stored(part[kind], here, server)
+            yield _stored(part[kind], here, server, manner(part, resolution))
         else:
             yield _said(kind, part, here)
 
@@ -113,29 +114,31 @@ def _said(kind: str, part: dict, at: str) -> str:
     raise ApiError(400, f"* {at}.{kind}: this server has no tools of its own, so it cannot go on from one's call.")
 
 
-def _inline(blob: dict, at: str, name: str, server: Server) -> Document:
+def _inline(blob: dict, at: str, name: str, server: Server, how: Manner) -> Document:
     mime = blob.get("mimeType", "")
-    _check_mime(mime)
+    _check_mime(mime, server)
     data = bytes_of(blob.get("data", ""), f"{at}.inlineData.data")
     if not data:
         raise ApiError(400, f"* {at}.inlineData.data: it is empty.")
     path = blob.get("displayName") or name + (mimetypes.guess_extension(mime.partition(";")[0]) or "")
-    key = (hashlib.sha256(data).hexdigest(), path)
-    return server.shelf.read(key, lambda: decode(data, path)[0])
+    key = (hashlib.sha256(data).hexdigest(), path, how)
+    return server.shelf.read(key, lambda: server.perceiver.document(data, path, how))
 
 
-def _stored(given: dict, at: str, server: Server) -> Document:
+def _stored(given: dict, at: str, server: Server, how: Manner) -> Document:
     if not given.get("fileUri"):
         raise ApiError(400, f"* {at}.fileData.fileUri: file_uri is not specified.")
     file = server.library.files.find(file_name(given["fileUri"]))
     file.check_state()
-    _check_mime(file.mime)
+    _check_mime(file.mime, server)
     path = file.display_name or file.name
-    return server.shelf.read((file.sha256, path), lambda: decode(file.read(), path)[0])
+    return server.shelf.read((file.sha256, path, how), lambda: server.perceiver.document(file.read(), path, how))
 
 
-def _check_mime(mime: str) -> None:
-    """Raises ApiError 400 for media that no model here reads; what else it says is not trusted, the bytes decide."""
+def _check_mime(mime: str, server: Server) -> None:
+    """Raises ApiError 400 for media that the model does not read; what else it says is not trusted, the bytes decide."""
+    if server.perceiver.perception is not None:
+        return
     if mime.partition("/")[0].lower() in ("image", "audio", "video") and mime != "image/svg+xml":
         raise ApiError(400, f"Unsupported MIME type: {mime}. {_READS}")
 

@@ -28,7 +28,7 @@ from pollux.serve.gemini.generation.candidate import Finished, details, rated
 from pollux.serve.gemini.generation.form import Form, form, functions_of
 from pollux.serve.gemini.generation.hearing import Hearing
 from pollux.serve.gemini.generation.settings import wanted
-from pollux.serve.gemini.generation.usage import document_tokens, running, usage_metadata
+from pollux.serve.gemini.generation.usage import running, tokens_by_modality, usage_metadata
 from pollux.serve.routing import Route
 from pollux.serve.streaming import Streamed
 
@@ -45,7 +45,7 @@ class Prepared:
 
     Attributes:
         model: The local name. asks: One for each candidate. form: What the answer has to be like. top: As `Ask.top`.
-        ratings: Categories of harm whose settings were sent. documents: Tokens of the prompt that come out of PDF.
+        ratings: Categories of harm whose settings were sent. others: Tokens of the prompt that are no text, by modality.
         cached: Tokens of the cached content that was named, None where none was.
         uris: Addresses of files by the name that evidence has for them. id: Of the response.
     """
@@ -56,7 +56,7 @@ class Prepared:
     form: Form
     top: int | None
     ratings: tuple[str, ...]
-    documents: int
+    others: Mapping[str, int]
     cached: int | None
     uris: Mapping[str, str]
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
@@ -105,7 +105,7 @@ def prepare(server: Server, model: str, body: dict, client: str, deadline: float
     seeds = ((chosen.sampling.seed + number) % (1 << 32) for number in range(chosen.candidates))
     asks = tuple(replace(ask, sampling=replace(chosen.sampling, seed=seed)) for seed in seeds)
     return Prepared(
-        name, service, asks, shape, chosen.top, rated(body.get("safetySettings", [])), document_tokens(service, ask),
+        name, service, asks, shape, chosen.top, rated(body.get("safetySettings", [])), tokens_by_modality(service, ask),
         cache.tokens if cache else None, {**(cache.uris if cache else {}), **addresses(server, body)},
     )  # fmt: skip
 
@@ -125,7 +125,8 @@ def question(server: Server, body: dict, functions: Functions | None = None, bef
     """
     if not body.get("contents"):
         raise ApiError(400, f"* {_KIND}.contents: contents is not specified")
-    return arrange([*before, *content.messages(body["contents"], server)], system(body, functions))
+    resolution = body.get("generationConfig", {}).get("mediaResolution", "")
+    return arrange([*before, *content.messages(body["contents"], server, resolution)], system(body, functions))
 
 
 def system(body: dict, functions: Functions | None = None) -> str:
@@ -139,7 +140,7 @@ async def answer(server: Server, prepared: Prepared) -> dict:
     hearings = (Hearing(server, prepared.model, prepared.service, ask) for ask in prepared.asks)
     finished = await _together([asyncio.ensure_future(hearing.whole()) for hearing in hearings])
     candidates = [_candidate(prepared, each, index) for index, each in enumerate(finished)]
-    usage = usage_metadata([each.usage for each in finished], prepared.documents, prepared.cached)
+    usage = usage_metadata([each.usage for each in finished], prepared.others, prepared.cached)
     return _response(prepared, candidates, usage)
 
 
@@ -155,11 +156,11 @@ async def stream(server: Server, prepared: Prepared) -> AsyncIterator[dict]:
     async with aclosing(hearing.pieces()) as pieces:
         async for text in pieces:
             if len(text) > shown and not prepared.form.may_call(text):
-                usage = running(await prompt, len(hearing.produced), prepared.documents)
+                usage = running(await prompt, len(hearing.produced), prepared.others)
                 yield _response(prepared, [_content([{"text": text[shown:]}], 0)], usage)
                 shown = len(text)
     last = _candidate(prepared, hearing.finished, 0, shown)
-    yield _response(prepared, [last], usage_metadata([hearing.finished.usage], prepared.documents, prepared.cached))
+    yield _response(prepared, [last], usage_metadata([hearing.finished.usage], prepared.others, prepared.cached))
 
 
 async def _together(tasks: Sequence[asyncio.Future[Finished]]) -> list[Finished]:

@@ -35,6 +35,6 @@ def counted(server: Server, model: str, body: dict) -> dict:
         raise ApiError(400, "* CountTokensRequest: contents and generateContentRequest exclude each other.")
     prepared = prepare(server, model, body if inner is None else inner, "", None)
     total = prepared.service.tokens(prepared.asks[0])
-    counts = prompt_counts(total, prepared.documents)
+    counts = prompt_counts(total, prepared.others)
     out = {"totalTokens": total, "promptTokensDetails": counts["promptTokensDetails"]}
     return out if prepared.cached is None else out | {"cachedContentTokenCount": prepared.cached}

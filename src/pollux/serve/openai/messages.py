@@ -14,7 +14,8 @@ import orjson
 from pollux.serve.fields import Fields
 
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.IGNORECASE)
-_READS = "this model reads text, code, HTML and PDF; send those as text, or as a file part with a data: URL or a file's id."
+_SENT = "send what is to be read as text, or its bytes as a data: URL, or as a file part with the id of a file."
+_DETAIL = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
 
 
 def contents(request: Fields) -> dict:
@@ -98,8 +99,11 @@ def _part(part: Fields) -> dict:
         return _file(part.inner("file"))
     if kind == "image_url":
         return _linked(part.inner("image_url"))
-    if kind in ("input_audio", "video_url"):
-        raise part.refuse("type", f"{kind} cannot be read: {_READS}")
+    if kind == "video_url":
+        return _linked(part.inner("video_url"))
+    if kind == "input_audio":
+        audio = part.inner("input_audio")
+        return {"inlineData": {"mimeType": f"audio/{audio.get('format', str, default='wav')}", "data": audio.text("data")}}
     raise part.refuse("type", f"expected text, file, image_url, input_audio or video_url, got {kind!r}.")
 
 
@@ -120,12 +124,11 @@ def _file(file: Fields) -> dict:
 
 
 def _linked(link: Fields) -> dict:
-    """A data: URL of what can be read after all, as some clients send PDFs."""
+    """A data: URL of a picture or a film, or of what else can be read, as some clients send PDFs."""
     url = link.text("url")
     found = _DATA.match(url)
     if not found:
-        raise link.refuse("url", f"addresses are not fetched, and images cannot be read: {_READS}")
-    mime = (found[1] or "").lower()
-    if mime.startswith(("image/", "audio/", "video/")):
-        raise link.refuse("url", f"{mime} cannot be read: {_READS}")
-    return {"inlineData": {"mimeType": mime or "application/octet-stream", "data": url[found.end() :]}}
+        raise link.refuse("url", f"addresses are not fetched: {_SENT}")
+    blob = {"mimeType": (found[1] or "").lower() or "application/octet-stream", "data": url[found.end() :]}
+    level = _DETAIL.get(link.get("detail", str, default=""))
+    return {"inlineData": blob} | ({"mediaResolution": {"level": level}} if level else {})

@@ -24,17 +24,22 @@ _TEXTS = re.compile(
 )
 
 
-def mime_of(head: bytes, name: str, claimed: str) -> str:
+def mime_of(head: bytes, name: str, claimed: str, *, media: bool = False) -> str:
     """The MIME type of a file.
 
     Args:
         head: Its first bytes, `HEAD` of them if there are so many.
         name: What it is called, "" where that is not known. claimed: What the client takes it for, "" for nothing.
 
+        media: Whether pictures, sound and films can be read.
+
     Raises:
         ApiError: 400 for what cannot be read.
     """
     claimed = check(claimed)
+    if media and (found := sniff.medium(head)):
+        usual = f"{found.sense}/{found.form}"
+        return claimed if claimed.startswith(f"{found.sense}/") else usual
     try:
         if sniff.kind(head, name or "the file") == "pdf":
             return "application/pdf"

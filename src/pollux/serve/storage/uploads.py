@@ -65,10 +65,11 @@ class _Live:
 
 
 class Uploads:
-    """Attributes: ``most``: bytes of one file."""
+    """Attributes: ``most``: bytes of one file. ``media``: whether pictures, sound and films can be read."""
 
     def __init__(self, database: Database, contents: Contents, files: Files, most: int) -> None:
         self.database, self.contents, self.files, self.most = database, contents, files, most
+        self.media = False
         self._lives: dict[str, _Live] = {}
         self._lock = threading.Lock()
         database.table("uploads", _TABLE)
@@ -165,7 +166,7 @@ class Uploads:
             self.contents.seal(upload.key, size)
             sha256 = live.sha256.hexdigest() if live.sha256 and live.hashed == size else digest(self.contents.path(upload.key))
             head = self.contents.head(upload.key, kinds.HEAD)
-            mime = kinds.mime_of(head, wanted.display_name or wanted.name, wanted.mime)
+            mime = kinds.mime_of(head, wanted.display_name or wanted.name, wanted.mime, media=self.media)
             self.files.sweep(time.time())
 
             def work(connection) -> str:
