@@ -54,7 +54,7 @@ def add_reading(parser: Parser) -> None:
     parser.add_argument("--model", default=models.DEFAULT, metavar="NAME|PATH", help=help_model)
     parser.add_argument("--context", type=Path, metavar="FILE", help="go on from a saved context; files are read after it")
     help_save = "save what is read, to reopen it with --context; a reading that was stopped goes on with the same command"
-    help_detail = "how many tokens pictures become, at most: 64, 256 or 1024, of films a quarter (default: medium)"
+    help_detail = "how many tokens a picture becomes, at most: 64, 256 or 1024, a frame of a film 64, 64 or 256 (default: medium)"
     parser.add_argument("--detail", choices=("low", "medium", "high"), default="medium", help=help_detail)
     help_rate = "pictures of a film that are looked at, a second (default: 1)"
     parser.add_argument("--rate", type=float, default=1.0, metavar="N", help=help_rate)
