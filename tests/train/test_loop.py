@@ -121,3 +121,13 @@ def test_a_folder_with_another_run_is_refused(tmp_path, vocabulary, text):
     for other in (replace(run, seed=run.seed + 1), replace(run, name="other"), replace(run, model=replace(run.model, width=32))):
         with pytest.raises(CheckpointError, match="holds a run with another"):
             train(other, tmp_path, Progress(tmp_path, show=False))
+
+
+def test_codes_that_weights_do_not_know_yet_are_added_to_them(tmp_path, vocabulary, text):
+    run = small_run(vocabulary, text)
+    first = train(run, tmp_path / "first", Progress(tmp_path / "first", show=False), stop_after=1)
+    sensed = replace(run, begin=first, model=replace(run.model, codes=7))
+    state, known = start(sensed, make_mesh()), load_weights(first)[0]["embedding"]
+    embedding = np.asarray(state.params["embedding"])
+    assert embedding.shape[0] == known.shape[0] + 7 and embedding[-7:].std() > 0
+    np.testing.assert_array_equal(embedding[:-7], known.astype(embedding.dtype))

@@ -153,8 +153,8 @@ def _given(path: Path, table: Tree, embedding: np.ndarray) -> Tree:
     trainings of their own."""
     params, about = load_weights(path)
     wanted, found = flatten(abstract(table)), flatten({name: part for name, part in params.items() if name != SENSES})
-    if "embedding" in found and not about.get("model", {}).get("codes"):
-        known = found["embedding"]
+    known = found.get("embedding")
+    if known is not None and not about.get("model", {}).get("codes") and known.shape[1:] == embedding.shape[1:]:
         found["embedding"] = np.concatenate([known.astype(embedding.dtype), embedding[len(known) :]])
     there, here = ({name: x.shape for name, x in tree.items()} for tree in (found, wanted))
     if other := sorted(name for name in there | here if there.get(name) != here.get(name)):
