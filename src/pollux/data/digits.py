@@ -102,7 +102,8 @@ def _pngs(path: Path) -> np.ndarray:
                 what = f"{path} holds {len(entries):,} pictures (*.png); 1 to {_MOST_PICTURES:,} is what is read"
                 raise MediaError(what, "name a folder with Omniglot's zip files", path=str(path))
             return np.stack([_png(path, entry, file) for entry in entries])
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:  # the last two: a password
+    # zipfile raises the last two for a password, and for a way of packing that it does not know
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise MediaError(f"{path} is damaged or locked: {error}", "fetch it again", path=str(path)) from error
 
 
