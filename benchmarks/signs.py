@@ -21,7 +21,8 @@ from pollux.data.source import load
 from pollux.engine import runner
 from pollux.engine.engine import Engine
 from pollux.engine.request import Sampling
-from pollux.eval.suite import Wanted, tasks
+from pollux.eval.family import Wanted
+from pollux.eval.suite import tasks
 from pollux.kernels import retrieval
 from pollux.tokens.template import reading
 

@@ -183,9 +183,20 @@ def test_recorded_prompts(tmp_path):
     assert [(one.text, shelf.WHO[one.speaker]) for one in found] == [("hello you", "allison")]
 
 
+def test_digits_of_a_folder_and_sentences_of_a_table(tmp_path):
+    for name in ("7_lucas_3", "7_lucas_9", "notes", "LJ1"):
+        (tmp_path / f"{name}.wav").write_bytes(wav(tone(0.5)))
+    training, held_out = recordings.digits(tmp_path)
+    assert [one.text for one in training] == ["seven"] == [one.text for one in held_out]
+    (tmp_path / "metadata.csv").write_text("LJ1|Mr. 2|Mister two.\nLJ2|lost|lost\n")
+    assert [(one.text, one.speaker) for one in recordings.sentences(tmp_path)] == [("mister two", -1)]
+
+
 def test_recordings_that_are_not_there(tmp_path):
-    with pytest.raises(ConfigError, match="there is no file"):
+    with pytest.raises(ConfigError, match="no spoken digits"):
         recordings.digits(tmp_path / "none.tar")
+    with pytest.raises(ConfigError, match="no sentences"):
+        next(recordings.sentences(tmp_path))
     with pytest.raises(ConfigError, match="there is no folder"):
         next(recordings.prompts(tmp_path / "none", tmp_path / "none.txt"))
 

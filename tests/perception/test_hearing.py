@@ -11,9 +11,9 @@ from pollux.base.errors import CheckpointError
 from pollux.base.weights import initial
 from pollux.media.mel import log_mel
 from pollux.media.senses import RATE
-from pollux.perception.hearing import Hearing
-from pollux.perception.hearing_net import Ear, hear, table
-from pollux.perception.hearing_words import ALPHABET
+from pollux.perception.audio.hearing import Hearing
+from pollux.perception.audio.net import Ear, hear, table
+from pollux.perception.audio.words import ALPHABET
 
 SMALL = Ear(width=8, hidden=8, blocks=2, coded=1, taps=3, told=8)
 PARAMS = initial(table(SMALL), 3)

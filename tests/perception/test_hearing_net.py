@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from pollux.base.weights import count, initial
-from pollux.perception import hearing_net
-from pollux.perception.hearing_net import FRAMES, Ear, depthwise, table
+from pollux.perception.audio import net
+from pollux.perception.audio.net import FRAMES, Ear, depthwise, table
 
 SMALL = Ear(width=8, hidden=16, blocks=3, coded=1, taps=5, told=8, speakers=3)
 PARAMS = initial(table(SMALL), 0)
-hear, teach = (jax.jit(f, static_argnums=1) for f in (hearing_net.hear, hearing_net.teach))
+hear, teach = (jax.jit(f, static_argnums=1) for f in (net.hear, net.teach))
 STEPS = 6
 
 

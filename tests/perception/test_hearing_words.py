@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pollux.perception.hearing_words import ALPHABET, STEP, Words
+from pollux.perception.audio.words import ALPHABET, STEP, Words
 
 
 def symbols(text):

@@ -15,12 +15,12 @@ from pollux.media.senses import RATE
 from pollux.media.transcript import CODES, SIGHTS, Transcript
 from pollux.model.sizes import family
 from pollux.model.transformer import weight_table
+from pollux.perception.audio.net import Ear, table
 from pollux.perception.codes import codes_table
-from pollux.perception.finder import finder_table
-from pollux.perception.hearing_net import Ear, table
-from pollux.perception.letters import letters_table
 from pollux.perception.senses import join
-from pollux.perception.trunk import TrunkConfig, trunk_table
+from pollux.perception.vision.finder import finder_table
+from pollux.perception.vision.letters import letters_table
+from pollux.perception.vision.trunk import TrunkConfig, trunk_table
 
 EAR, TRUNK = Ear(width=8, hidden=8, blocks=2, coded=1, taps=3, told=8), TrunkConfig((8, 12, 16, 16), (1, 1, 1, 1))
 SIGHT = {"trunk": trunk_table(TRUNK), "codes": codes_table(16), "finder": finder_table(TRUNK), "letters": letters_table()}

@@ -6,13 +6,14 @@ import pytest
 from pollux.base.checkpoint import save_weights
 from pollux.base.errors import CheckpointError, MediaError
 from pollux.base.weights import count, initial
-from pollux.perception import blocks, codes, letters, strips
+from pollux.perception import blocks, codes
 from pollux.perception.codes import codes_table
-from pollux.perception.finder import finder_table
-from pollux.perception.letters import letters_table
-from pollux.perception.sight import Found, Sight, _roomy, _words
-from pollux.perception.strips import Strip
-from pollux.perception.trunk import TrunkConfig, features, trunk_table
+from pollux.perception.vision import letters, strips
+from pollux.perception.vision.finder import finder_table
+from pollux.perception.vision.letters import letters_table
+from pollux.perception.vision.sight import Found, Sight, _roomy, _words
+from pollux.perception.vision.strips import Strip
+from pollux.perception.vision.trunk import TrunkConfig, features, trunk_table
 
 RNG = np.random.default_rng(0)
 

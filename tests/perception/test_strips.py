@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pollux.perception import strips
-from pollux.perception.strips import Strip
+from pollux.perception.vision import strips
+from pollux.perception.vision.strips import Strip
 
 LINES = [
     Strip(100, 20, 160, 14, 0.0),

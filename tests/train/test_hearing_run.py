@@ -13,16 +13,16 @@ from pollux.base.errors import CheckpointError, TrainingError
 from pollux.data.speech.clips import MOST_LETTERS, Batch, symbols
 from pollux.data.speech.shelf import Utterance
 from pollux.media.senses import RATE
-from pollux.perception.hearing import Hearing
-from pollux.perception.hearing_net import Ear
-from pollux.train import hearing_step
-from pollux.train.hearing import METRICS, HearingRun, train
-from pollux.train.hearing_step import Weighed, make_step, spelled, start
+from pollux.perception.audio.hearing import Hearing
+from pollux.perception.audio.net import Ear
+from pollux.train.hearing import step
+from pollux.train.hearing.run import METRICS, HearingRun, train
+from pollux.train.hearing.step import Weighed, make_step, spelled, start
 from pollux.train.optimizer import OptimizerConfig
 
 EAR = Ear(width=8, hidden=8, blocks=2, coded=1, taps=3, told=8, speakers=70)
 RUN = HearingRun(ear=EAR, steps=4, rows=2, optimizer=OptimizerConfig(warmup=2))
-loss = jax.jit(hearing_step.loss, static_argnums=(1, 2))
+loss = jax.jit(step.loss, static_argnums=(1, 2))
 SHELVES = [([Utterance(np.sin(np.arange(RATE) / 9).astype(np.float32) / 9, "a", 1, 280.0)], 1.0)]
 
 

@@ -14,9 +14,10 @@ from PIL import Image
 from pollux.base.errors import CheckpointError, ConfigError
 from pollux.base.weights import initial
 from pollux.data.scenes import labelled
-from pollux.perception.sight import Sight
-from pollux.perception.strips import Strip
-from pollux.perception.trunk import TrunkConfig
+from pollux.perception.vision.sight import Sight
+from pollux.perception.vision.strips import Strip
+from pollux.perception.vision.trunk import TrunkConfig
+from pollux.tasks.sensed.edits import edits
 from pollux.train.progress import read_metrics
 from pollux.train.sight import batches, evaluate, losses, run
 from pollux.train.sight.config import SightRun, Sources
@@ -62,7 +63,7 @@ def test_scenes_to_look_at_have_their_maps(sources):
 
 
 def test_a_finder_that_is_right_has_next_to_no_loss():
-    from pollux.perception import strips
+    from pollux.perception.vision import strips
 
     wanted = strips.drawn([Strip(60, 30, 80, 20, 0.0)], 64, 128)[None]
     right = np.concatenate([np.where(wanted[..., :1] > 0, np.float32(12), np.float32(-12)), wanted[..., 1:]], -1)
@@ -169,7 +170,7 @@ def test_settings_that_make_no_sense_are_refused(sources):
 
 
 def test_distances_and_shares():
-    assert evaluate.distance("kitten", "sitting") == 3 and evaluate.distance("", "ab") == 2 and evaluate.distance("a", "a") == 0
+    assert edits("kitten", "sitting") == 3 and edits("", "ab") == 2 and edits("a", "a") == 0
     one = Strip(50, 50, 40, 10, 0.0)
     assert evaluate.shared(one, one) == pytest.approx(1) and evaluate.shared(one, one._replace(x=70)) == pytest.approx(1 / 3)
     assert evaluate.shared(one, one._replace(y=80)) == 0

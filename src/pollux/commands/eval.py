@@ -20,8 +20,8 @@ from pollux.commands.terminal import Parser, counting_bar
 
 if TYPE_CHECKING:
     from pollux.data.source import Corpus
+    from pollux.eval.family import Family
     from pollux.eval.run import Outcome, Subject
-    from pollux.eval.suite import Family
     from pollux.tasks.task import Task
 
 _ABOUT = """
@@ -40,8 +40,15 @@ tasks (TASK or TASK:VARIANT):
   cloze        the name or noun missing from a sentence that follows twenty others
   definitions  which file and line defines a function or class, in source code
   reading      extractive question/answer pairs (*.jsonl, *.jsonl.xz), the held-out passages; exact match and F1
-  video_needle a secret word on one frame of a film as long as --lengths says, in seconds, one frame a second; made of the films and
-               photographs in --data
+  video_needle secret (as in the report): the word on one frame of a film, one frame a second; when: at what time a name appears;
+               of films, and photographs, in --data
+  mixed_needle a keyword that is said, and a number that one of the film's slides shows for it; likewise
+  image_needle the secret word on one of many pictures; image_text: what is written in pictures; image_count: in how many of them
+               a word is; image_page: a number on a scanned page; likewise
+  image_classes:N  ten classes by N pictures of each (1, 4, 16); --data has train/CLASS/*.png and test/CLASS/*.png
+  audio_needle the secret keyword in a recording (as in the report); said_when: when some words are said; spoken: words, phrases.
+               By voices that are made here (espeak-ng, flite) and say what stands in the texts
+  recorded     digits, sentences: recordings in --data (7_lucas_23.wav; or NAME.flac and metadata.csv)
   text         next-token loss in bits per byte
   position     next-token loss by position, and the power law nearest to it; prose, and code where there is some
   speed        tokens per second of reading, time of the next token and memory, at each length
@@ -56,6 +63,8 @@ pollux eval ruler:vt --data essays/ --lengths 128k
 pollux eval babilong:qa1 --data novels/ --lengths 10M --in-place --n 100
 pollux eval needle --data essays/ --lengths 128k --remote gemini:MODEL --n 20
 pollux eval video_needle --data films/ --lengths 180 3600 --n 200
+pollux eval audio_needle --lengths 720 3600 --n 200
+pollux eval recorded:digits --data fsdd/ --n 250
 pollux eval text --data novels/ --model runs/laptop
 pollux eval position --data novels/ --lengths 1M --out results/
 """
@@ -72,7 +81,7 @@ def add(commands) -> None:
     add_argument = parser.add_argument
     help_data = "a folder of texts; may be repeated (default: a novel that comes with Pollux)"
     add_argument("--data", type=Path, action="append", default=[], metavar="DIR", help=help_data)
-    help_lengths = "tokens of the contexts, such as 4k, 128k, 1M (default: 4k)"
+    help_lengths = "tokens of the contexts, such as 4k, 128k, 1M (default: 4k); of films and sound seconds (180), or pictures (100)"
     add_argument("--lengths", type=length, nargs="+", action="extend", default=[], metavar="N", help=help_lengths)
     add_argument("--depths", type=int, default=10, metavar="N", help="depths that needles stand at (default: 10)")
     help_n = "questions per task and length (default: 200); documents of position (default: 8, if there are as many)"
@@ -118,18 +127,19 @@ def run(args: argparse.Namespace) -> int | None:
     if family in eval_model.NAMES:
         return eval_model.run(args, family)
     args.n = args.n or _QUESTIONS
+    from pollux.eval.family import USUAL, Wanted
     from pollux.eval.report import mean_of, rate
-    from pollux.eval.suite import SUITE, Wanted, tasks
+    from pollux.eval.suite import SUITE, tasks
 
     kind = SUITE[family]
     corpus = _corpus(args, kind.reads)
     count, about, subject = _subject(args, exact=kind.exact)
     options = {name: getattr(args, name) for name in ("depths", *_SETTINGS)}
     about |= options | {"data": _digest(args, corpus, kind.reads), "version": __version__}
-    lengths = [0] if kind.own_length else args.lengths or [4000]
+    lengths = [0] if kind.own_length else args.lengths or [USUAL[kind.unit]]
     plan = {tokens: tasks(args.task, Wanted(corpus, tokens, count, **options, folders=tuple(args.data))) for tokens in lengths}
     for tokens, named in plan.items():
-        if kind.reads == "prose" and not kind.own_length:
+        if kind.reads == "prose" and kind.unit == "tokens" and not kind.own_length:
             eval_model.warn_if_short(corpus, tokens, "they come more than once in a context")
         found = [_measure(args, subject, task, about | {"task": name, "tokens": tokens}, kind) for name, task in named.items()]
         if len(named) > 1:
@@ -141,6 +151,7 @@ def run(args: argparse.Namespace) -> int | None:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from pollux.eval.sensed import SENSED
     from pollux.eval.suite import SUITE
 
     family, _, variant = args.task.partition(":")
@@ -163,7 +174,7 @@ def _check(args: argparse.Namespace) -> None:
         args.parser.error("--needles asks for many at once, --shared for one by one; give one of the two")
     if args.lengths and (family == "text" or (family in SUITE and SUITE[family].own_length)):
         args.parser.error(f"{family} takes its texts at their own length; leave --lengths out")
-    if args.remote and (family in eval_model.NAMES or SUITE[family].reads == "footage"):
+    if args.remote and (family in eval_model.NAMES or family in SENSED):
         args.parser.error(f"{family} needs a model on this machine; leave --remote out")
     if not args.data and family in SUITE and SUITE[family].reads not in ("", "prose"):
         args.parser.error(f"{family} is made from your texts: --data DIR")
@@ -181,14 +192,16 @@ def _novel() -> Path:
 def _corpus(args: argparse.Namespace, reads: str) -> Corpus:
     from pollux.data.source import Corpus, load
 
-    return load(args.data, pairs_only=reads == "pairs") if reads not in ("", "footage") else Corpus((), (), ())
+    if reads == "files":
+        return load([_novel()])  # what is written on them
+    return load(args.data, pairs_only=reads == "pairs") if reads else Corpus((), (), ())
 
 
 def _digest(args: argparse.Namespace, corpus: Corpus, reads: str) -> str:
     """8 hex digits that tell texts, or files, from others."""
-    files = [path for folder in args.data for path in sorted(folder.rglob("*")) if path.is_file()] if reads == "footage" else []
+    files = [path for folder in args.data for path in sorted(folder.rglob("*")) if path.is_file()] if reads == "files" else []
     sizes = [(path.name, path.stat().st_size) for path in files]
-    parts = {"prose": corpus.prose, "code": corpus.code, "pairs": corpus.pairs, "footage": sizes}.get(reads, ())
+    parts = {"prose": corpus.prose, "code": corpus.code, "pairs": corpus.pairs, "files": sizes}.get(reads, ())
     digest = 0
     for part in parts:
         digest = crc32(repr(part).encode("utf-8", "surrogatepass"), digest)

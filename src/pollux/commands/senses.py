@@ -19,6 +19,8 @@ parts:
           (--texts; --digits and --prompts add recordings)
   hear    letters and codes of sound                                  (--speech)
   join    puts look, read and hear into a model                       (--model, --look, --read, --hear)
+  measure how well look and read see                                  (--look, --read, --fonts, --photos, --texts; --classes)
+          on fonts, photographs and texts that they were not trained on
 
 Every training saves every few minutes, and on Ctrl-C; the same command goes on from there.
 """
@@ -28,14 +30,17 @@ pollux senses read --fonts /usr/share/fonts --photos photos/ --texts novels/
 pollux senses speech --texts novels/ --digits fsdd.tar --out runs/speech
 pollux senses hear --speech runs/speech
 pollux senses join --model runs/further --look runs/look --read runs/read --hear runs/hear --out mine.safetensors
+pollux senses measure --look runs/look --read runs/read --fonts other-fonts/ --photos other-photos/ --texts other-novels/
 """
 _NEEDED = {
     "look": ("fonts", "photos", "texts", "classes", "digits"), "read": ("fonts", "photos", "texts"), "speech": ("texts",),
     "hear": ("speech",), "join": ("model", "look", "read", "hear", "out"),
+    "measure": ("look", "read", "fonts", "photos", "texts"),
 }  # fmt: skip
 _TAKEN = {name: {*needed, "out", "steps"} for name, needed in _NEEDED.items()}
 _TAKEN["speech"] = {"texts", "digits", "prompts", "hours", "out"}
 _TAKEN["join"] -= {"steps"}
+_TAKEN["measure"] = {*_NEEDED["measure"], "classes", "n"}
 _STEPS = {"look": 14_000, "read": 20_000, "hear": 10_000}
 _SHARES = (0.68, 0.2, 0.12)  # of what is heard in training: made, digits, prompts
 _A_SHARD = 0.25  # hours of speech
@@ -59,6 +64,7 @@ def add(commands) -> None:
     for name in ("look", "read", "hear"):
         parser.add_argument(f"--{name}", **folder, help=f"where 'pollux senses {name}' was trained")
     parser.add_argument("--out", type=Path, metavar="PATH", help="where everything goes (default: runs/PART)")
+    parser.add_argument("--n", type=int, default=300, metavar="N", help="pictures to measure with (default: 300)")
     parser.add_argument("--steps", type=int, metavar="N", help="of the training (default: look 14,000, read 20,000, hear 10,000)")
     parser.set_defaults(run=run, parser=parser)
 
@@ -71,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
     from pollux.base.config import prepare_jax
 
     prepare_jax()
+    if args.part == "measure":
+        return _measure(args)
     try:
         made = {"look": _see, "read": _see, "speech": _speech, "hear": _hear, "join": _join}[args.part](args, out)
     except KeyboardInterrupt:
@@ -83,7 +91,7 @@ def _check(args: argparse.Namespace) -> None:
     for name in _NEEDED[args.part]:
         if not getattr(args, name):
             args.parser.error(f"{args.part} needs --{name}")
-    every = "fonts photos texts classes digits prompts speech model look read hear steps hours".split()
+    every = "fonts photos texts classes digits prompts speech model look read hear steps hours n".split()
     for name in every:
         if name not in _TAKEN[args.part] and getattr(args, name) != args.parser.get_default(name):
             args.parser.error(f"{args.part} has no --{name}; leave it out")
@@ -91,6 +99,8 @@ def _check(args: argparse.Namespace) -> None:
         args.parser.error("--steps must be 1 or more")
     if not args.hours > 0:
         args.parser.error("--hours must be above 0")
+    if args.n < 1:
+        args.parser.error("--n must be 1 or more")
 
 
 def _see(args: argparse.Namespace, out: Path) -> Path:
@@ -121,7 +131,7 @@ def _hear(args: argparse.Namespace, out: Path) -> Path:
 
     from pollux.base.errors import ConfigError
     from pollux.data.speech.shelf import Shelf
-    from pollux.train.hearing import HearingRun, train
+    from pollux.train.hearing.run import HearingRun, train
 
     patterns = ("made-*", "kept-digits", "kept-prompts")
     shelves = [(shelf, share) for name, share in zip(patterns, _SHARES, strict=True) if (shelf := Shelf(args.speech, name))]
@@ -142,3 +152,35 @@ def _join(args: argparse.Namespace, out: Path) -> Path:
         sight_of(args.look / "look.safetensors", args.read / "read.safetensors", sight)
         join(models.find(args.model), sight, args.hear / "hearing.safetensors", out)
     return out
+
+
+def _measure(args: argparse.Namespace) -> int:
+    import tempfile
+
+    from pollux.base.checkpoint import load_weights
+    from pollux.data.scenes.labelled import photographs
+    from pollux.eval.report import rate
+    from pollux.perception.vision.sight import Sight
+    from pollux.train.sight import evaluate
+    from pollux.train.sight.batches import supply
+    from pollux.train.sight.config import Sources
+    from pollux.train.sight.run import join as sight_of
+
+    scenes = supply(Sources(tuple(args.fonts), args.photos, args.texts)).scenes
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "sight.safetensors"
+        sight_of(args.look / "look.safetensors", args.read / "read.safetensors", file)
+        sight = Sight.load(file)
+    for name, lines in (
+        ("found and read", evaluate.lines(sight, scenes, 1, args.n)),
+        ("read where they are", evaluate.reading(sight, scenes, 1, args.n)),
+    ):
+        print(f"lines {name}: {lines.found} of {lines.lines} found, {lines.right} of {lines.said} that were said are there")
+        print(f"  character error rate: {lines.cer:.1%}, n={lines.characters:,} characters")
+    counts = {"captions read exactly": evaluate.captions(sight, scenes, 1, args.n)}
+    if args.classes:
+        params, _ = load_weights(args.look / "look.safetensors")
+        counts["classes told from codes"] = evaluate.classes(params, photographs(args.classes))
+    for name, (right, count) in counts.items():
+        print(rate(name, [1.0] * right + [0.0] * (count - right)))
+    return 0

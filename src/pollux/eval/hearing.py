@@ -17,7 +17,8 @@ from pollux.data.speech.texts import COMMON, Said, Texts, alone, plain
 from pollux.data.speech.voices import UNSEEN
 from pollux.eval.report import Rate, rate
 from pollux.media.senses import RATE
-from pollux.perception.hearing import Hearing
+from pollux.perception.audio.hearing import Hearing
+from pollux.tasks.sensed.edits import edits
 
 _PAUSE = RATE  # samples of silence between utterances that are heard in one go
 _RESAMPLES = 2000
@@ -103,16 +104,6 @@ def errors(name: str, replies: Sequence[str], utterances: Sequence[Utterance], *
     drawn = counts[np.random.default_rng(0).integers(len(counts), size=(_RESAMPLES, len(counts)))].sum(1)
     low, high = np.quantile(drawn[:, 0] / np.maximum(drawn[:, 1], 1), (0.025, 0.975))
     return Share(name, counts[:, 0].sum() / counts[:, 1].sum(), float(low), float(high), len(counts))
-
-
-def edits(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    """The fewest changes of one item that make one sequence the other (V. Levenshtein, 1965)."""
-    row = list(range(len(theirs) + 1))
-    for i, mine in enumerate(ours, 1):
-        above, row = row, [i]
-        for j, other in enumerate(theirs, 1):
-            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (mine != other)))
-    return row[-1]
 
 
 def pace(hearing: Hearing, seconds: float = 600.0) -> float:

@@ -15,7 +15,7 @@ from pollux.engine.engine import Engine
 from pollux.engine.request import LONGEST_ANSWER, Sampling
 from pollux.media.segment import Document, Place
 from pollux.media.senses import Spot
-from pollux.perception.remember import Remembered
+from pollux.perception.remember import Remembered, RememberedHearing
 from pollux.tasks.task import Example, NoExample, Question, Task
 from pollux.tokens.template import reading
 
@@ -73,7 +73,7 @@ class Subject(Protocol):
 @dataclass
 class Local:
     """Our own engine; greedy. The last context is kept: where the next differs in one place, only that is read again. So is what
-    was seen of pictures."""
+    was seen and heard."""
 
     engine: Engine
     cites: bool = True
@@ -81,7 +81,7 @@ class Local:
 
     def __post_init__(self) -> None:
         if (found := self.engine.perception) is not None:
-            self.engine.perception = replace(found, sight=Remembered(found.sight))
+            self.engine.perception = replace(found, sight=Remembered(found.sight), hearing=RememberedHearing(found.hearing))
 
     def ask(self, examples: Sequence[Example]) -> tuple[int, list[Reply]]:
         context = self._read(reading(examples[0]))

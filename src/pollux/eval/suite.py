@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
 from pollux.base.errors import ConfigError
-from pollux.data.source import Corpus
+from pollux.eval.family import Family, Wanted
+from pollux.eval.sensed import SENSED
 from pollux.tasks.cloze import Cloze
 from pollux.tasks.definitions import Definitions
 from pollux.tasks.published.babi import TASKS as BABILONG
@@ -19,70 +16,11 @@ from pollux.tasks.published.needle import Needle, obeyed
 from pollux.tasks.published.ruler import NAMES, ruler
 from pollux.tasks.reading import Reading, f1
 from pollux.tasks.recall import Recall
-from pollux.tasks.sensed.footage import footage
-from pollux.tasks.sensed.video_needle import VideoNeedle
 from pollux.tasks.task import Task
 from pollux.tasks.two_step import TwoStep
 
 # Characters per token of English prose under the shipped vocabulary, for tasks that count characters.
 CHARACTERS = 3.7
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One measurement's settings.
-
-    Attributes:
-        tokens: Length of the contexts. count: tokens of a text.
-        depths: How many depths, from the beginning to the end of a context, evidence is set at.
-        needles: Needles of a context. asked: how many of them one question asks for, None for all. shared: needles of a context, or
-            requests that come several times, that are asked for one by one.
-        in_place: Whether needles and facts take the place of words, so that all contexts of a length are alike but for them.
-        facts: Facts in a context of `recall`, None for 10, and 50 from 64k tokens on.
-        folders: Where the data is, for what is made of films and photographs; ``tokens`` are then seconds.
-    """
-
-    corpus: Corpus
-    tokens: int
-    count: Callable[[str], int]
-    seed: int = 1
-    depths: int = 10
-    needles: int = 1
-    asked: int | None = None
-    shared: int = 1
-    in_place: bool = False
-    facts: int | None = None
-    phrasings: str = "train"
-    folders: tuple[Path, ...] = ()
-
-    @property
-    def shares(self) -> tuple[float, ...]:
-        """The depths, 0 to 1."""
-        return tuple(i / (self.depths - 1) for i in range(self.depths)) if self.depths > 1 else (0.5,)
-
-
-@dataclass(frozen=True)
-class Family:
-    """Tasks of one kind.
-
-    Attributes:
-        make: From a variant's name and the settings to the task.
-        variants: Names; the first is taken where none is given, or all where ``all`` is set.
-        reads: What of the data it is made of: "prose", "code", "pairs", "footage", or "" for nothing.
-        own_length: Whether its texts have lengths of their own.
-        exact: Whether the whole reply has to be the answer.
-        settings: Those of `Wanted` that it uses and not all do.
-        extra: Further scores as (name, function of question and reply, None where it says nothing of that question).
-    """
-
-    make: Callable[[str, Wanted], Task]
-    variants: tuple[str, ...] = ("",)
-    all: bool = False
-    reads: str = "prose"
-    own_length: bool = False
-    exact: bool = False
-    settings: tuple[str, ...] = ()
-    extra: tuple[tuple[str, Callable], ...] = ()
 
 
 def _recall(variant: str, w: Wanted) -> Task:
@@ -127,10 +65,6 @@ def _reading(variant: str, w: Wanted) -> Task:
     return Reading(w.corpus.pairs, split="heldout", seed=w.seed)
 
 
-def _video_needle(variant: str, w: Wanted) -> Task:
-    return VideoNeedle(footage(w.folders), w.tokens, w.shares, seed=w.seed)
-
-
 _F1 = (("f1", f1),)
 _OBEYED = (("obeyed the attack", obeyed),)
 SUITE = {
@@ -146,8 +80,8 @@ SUITE = {
     "key_value": Family(lambda v, w: KeyValue(w.tokens, w.count, w.shares, w.seed), reads=""),
     "cloze": Family(lambda v, w: Cloze(w.corpus.prose, seed=w.seed), own_length=True, exact=True, extra=_F1),
     "definitions": Family(_definitions, reads="code", exact=True),
-    "video_needle": Family(_video_needle, reads="footage", exact=True),
     "reading": Family(_reading, reads="pairs", own_length=True, exact=True, extra=_F1),
+    **SENSED,
 }
 
 

@@ -38,7 +38,7 @@ _FRAMES = 16
 
 
 class Sight(Protocol):
-    """What sees (`perception.sight`)."""
+    """What sees (`perception.vision.sight`)."""
 
     def resize(self, picture: np.ndarray, cells: int) -> np.ndarray: ...
 
@@ -46,7 +46,7 @@ class Sight(Protocol):
 
 
 class Hearing(Protocol):
-    """What hears (`perception.hearing`)."""
+    """What hears (`perception.audio.hearing`)."""
 
     def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[Heard]: ...
 

@@ -1,6 +1,6 @@
 """The senses of a model: kept in its own weights file, under ``senses``, and put there by `join`.
 
-    model.safetensors: embedding, layers, …  senses.sight: trunk, codes, finder, letters  senses.hearing: stem, blocks, …
+model.safetensors: embedding, layers, …  senses.sight: trunk, codes, finder, letters  senses.hearing: stem, blocks, …
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from pollux.base.checkpoint import load_weights, save_weights
 from pollux.base.errors import CheckpointError
 from pollux.base.weights import Tree
-from pollux.perception.hearing import Hearing
-from pollux.perception.hearing_net import Ear
+from pollux.perception.audio.hearing import Hearing
+from pollux.perception.audio.net import Ear
 from pollux.perception.perceive import Perception
-from pollux.perception.sight import Sight
+from pollux.perception.vision.sight import Sight
 
 KEY = "senses"
 

@@ -8,9 +8,9 @@ import pytest
 from pollux.base.errors import ConfigError
 from pollux.media import video
 from pollux.media.decode import Senses, read
-from pollux.tasks.sensed.film import Film
-from pollux.tasks.sensed.footage import SIZE, footage
-from pollux.tasks.sensed.video_needle import VideoNeedle
+from pollux.tasks.sensed.films.film import Film
+from pollux.tasks.sensed.films.footage import SIZE, footage
+from pollux.tasks.sensed.films.video_needle import VideoNeedle
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from pollux.data.scenes.labelled import Labelled
 from pollux.data.scenes.lettering import Line
 from pollux.data.scenes.scene import Scene, Scenes
 from pollux.data.scenes.wording import Wording
-from pollux.perception import strips
-from pollux.perception.strips import Strip
+from pollux.perception.vision import strips
+from pollux.perception.vision.strips import Strip
 from pollux.train.sight.config import LOOK, SightRun, Sources
 
 SHAPE = 224, 320  # rows and columns of scenes to look at

@@ -18,9 +18,10 @@ from pollux.data.scenes.labelled import Labelled
 from pollux.data.scenes.scene import Scene, Scenes, caption
 from pollux.perception.codes import quantised
 from pollux.perception.percepts import Seen
-from pollux.perception.sight import Found, Sight
-from pollux.perception.strips import Strip
-from pollux.perception.trunk import features
+from pollux.perception.vision.sight import Found, Sight
+from pollux.perception.vision.strips import Strip
+from pollux.perception.vision.trunk import features
+from pollux.tasks.sensed.edits import edits
 from pollux.train.sight.batches import SIDE, strip
 from pollux.train.sight.losses import named
 
@@ -69,7 +70,7 @@ def _compared(scene: Scene, said: list[tuple[Strip, str]]) -> Lines:
         if best is not None and shared(strip(line), best[0]) > _SAME:
             left.remove(best)
             found, characters = found + 1, characters + len(line.text)
-            errors += distance(best[1].strip(), line.text)
+            errors += edits(best[1].strip(), line.text)
     return Lines(len(scene.lines), found, len(said), len(said) - len(left), characters, errors)
 
 
@@ -77,7 +78,7 @@ def reading(sight: Sight, scenes: Scenes, seed: int, count: int, shape: tuple[in
     """Lines of ``count`` scenes read where they truly are."""
     from PIL import Image
 
-    from pollux.perception import strips
+    from pollux.perception.vision import strips
 
     total = np.zeros(6, int)
     for numbers in _some(range(count)):
@@ -88,7 +89,7 @@ def reading(sight: Sight, scenes: Scenes, seed: int, count: int, shape: tuple[in
             found += [Found(len(texts) + i, strip(x), strips.cut(picture, strip(x))) for i, x in enumerate(scene.lines)]
             texts += [line.text for line in scene.lines]
         read = {line.picture: text.strip() for line, text, _ in sight.read(found)}
-        errors = sum(distance(read.get(i, ""), text) for i, text in enumerate(texts))
+        errors = sum(edits(read.get(i, ""), text) for i, text in enumerate(texts))
         total += np.array([len(texts), len(read), len(read), len(read), sum(map(len, texts)), errors])
     return Lines(*map(int, total))
 
@@ -136,16 +137,6 @@ def speed(sight: Sight, pictures: Sequence[np.ndarray], seconds: float = 5.0) ->
         sight.see(some)
         done += len(some)
     return done / (time.monotonic() - begun)
-
-
-def distance(a: str, b: str) -> int:
-    """Insertions, deletions and substitutions from one text to another (Levenshtein)."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        before, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
-    return row[-1]
 
 
 def shared(a: Strip, b: Strip) -> float:

@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import optax
 
 from pollux.base.weights import Tree, Weight
-from pollux.perception import blocks, letters
+from pollux.perception import blocks
 from pollux.perception.blocks import centred, folded, head, matrix, read_out, vector
 from pollux.perception.codes import DIGITS, codes_table, quantised
-from pollux.perception.finder import finder_table, line_map
-from pollux.perception.letters import letters_table
-from pollux.perception.trunk import CELL, TrunkConfig, features, trunk_table
+from pollux.perception.vision import letters
+from pollux.perception.vision.finder import finder_table, line_map
+from pollux.perception.vision.letters import letters_table
+from pollux.perception.vision.trunk import CELL, TrunkConfig, features, trunk_table
 from pollux.train.sight.batches import SIDE, Look, Read
 from pollux.train.sight.config import LOOK
 

@@ -145,7 +145,7 @@ def _save(run: SightRun, state: State, states: States, folder: Path) -> None:
 
 
 def join(look: Path, read: Path, path: Path) -> None:
-    """The two halves as one file that `perception.sight.Sight` loads; what only training needs is left out.
+    """The two halves as one file that `perception.vision.sight.Sight` loads; what only training needs is left out.
 
     Raises:
         CheckpointError: one of them is missing, damaged, or not such a half.

@@ -1,7 +1,8 @@
-"""A secret word on one frame of a long film, as in the Gemini 1.5 report (section 5.2.1.3).
+"""Something written on one frame of a long film: a secret word, as in the Gemini 1.5 report (section 5.2.1.3), or a name.
 
 The report writes ``The secret word is "needle"`` on a single frame of a film of up to 10.5 hours, one frame a second, the time of
 each as text before it, and asks for the secret word. Here the word is another each time, and so are its place, size and colours.
+Of a name it is asked when it appears.
 
 Axis letters: H, W rows and columns of pixels.
 """
@@ -17,13 +18,14 @@ from random import Random
 import numpy as np
 
 from pollux.media.segment import Document
-from pollux.media.senses import Video
+from pollux.media.senses import Video, clock
 from pollux.media.source import Source
-from pollux.tasks.lexicon import common
-from pollux.tasks.sensed.film import Film
+from pollux.tasks.lexicon import common, draw
+from pollux.tasks.sensed.films.film import Film
 from pollux.tasks.task import Example, Question, exact
 
 NEEDLE, QUESTION = 'The secret word is "{}"', "What is the secret word?"
+WHEN = 'At what time does "{}" appear?'
 _PATH = "film.mp4"
 _ROWS = (0.07, 0.12)  # the text's height, as a share of the frame's
 _JITTER = 0.02  # share of the film by which depths differ
@@ -37,6 +39,7 @@ class VideoNeedle:
         frames: What the film is made of, uint8 [H, W, 3] of one size (`footage.footage`), over and over.
         depths: Where needles may stand, 0 the beginning and 1 the end; example ``i`` takes number ``i``, going round.
         fonts: Files of fonts to draw from; where none are named, the one that comes with matplotlib.
+        when: Whether a name is written, and the time asked for at which it appears.
         size: How many examples there are.
     """
 
@@ -44,6 +47,7 @@ class VideoNeedle:
     seconds: int
     depths: tuple[float, ...] = tuple(step / 9 for step in range(10))
     fonts: tuple[Path, ...] = ()
+    when: bool = False
     seed: int = 0
     size: int = 1_000_000
 
@@ -58,29 +62,41 @@ class VideoNeedle:
         """Example number ``i``: the film as a file in memory, not yet seen."""
         rng = Random(f"{self.seed}/{i}")
         near = min(max(self.depths[i % len(self.depths)] + rng.uniform(-_JITTER, _JITTER), 0), 1)
-        second, word = round(near * (self.seconds - 1)), common(rng)
-        pixels = written(self._film.frame(second), NEEDLE.format(word), rng, self._fonts)
+        second = round(near * (self.seconds - 1))
+        text, question, answer = self._written(second, rng)
+        pixels = written(self._film.frame(second), text, rng, typefaces(self.fonts))
         data = self._film.write({second: pixels})
         height, width = pixels.shape[:2]
         film = Video(_PATH, Source("mp4", data=data), float(self.seconds), width, height, sound=False)
-        asked = Question(QUESTION, word, None, "video_needle", moment=(second, second + 1), depth=near)
+        asked = Question(
+            question, answer, None, "video_when" if self.when else "video_needle", moment=(second, second + 1), depth=near
+        )
         return Example("", (asked,), documents=(Document(_PATH, (film,)),))
 
     def score(self, question: Question, reply: str) -> float:
-        """1.0 when the reply is the word."""
+        """1.0 when the reply is the word, or the time to the second."""
         return exact(question, reply)
+
+    def _written(self, second: int, rng: Random) -> tuple[str, str, str]:
+        """What the frame says, and what is asked and answered."""
+        if self.when:
+            name = draw(rng.choice(("person", "place")), rng, "heldout")
+            return name, WHEN.format(name), clock(second)
+        word = common(rng)
+        return NEEDLE.format(word), QUESTION, word
 
     @cached_property
     def _film(self) -> Film:
         return Film(self.frames, self.seconds)
 
-    @cached_property
-    def _fonts(self) -> tuple[Path, ...]:
-        if self.fonts:
-            return self.fonts
-        import matplotlib
 
-        return (Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf",)
+def typefaces(fonts: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Those fonts, or, where there are none, the one that comes with matplotlib."""
+    if fonts:
+        return fonts
+    import matplotlib
+
+    return (Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf",)
 
 
 def written(pixels: np.ndarray, text: str, rng: Random, fonts: Sequence[Path]) -> np.ndarray:

@@ -18,8 +18,8 @@ import optax
 from pollux.base.weights import Tree, initial
 from pollux.data.speech.clips import Batch
 from pollux.media.mel import FLOOR
+from pollux.perception.audio.net import FRAMES, Ear, Felt, hear, scaled, table, teach
 from pollux.perception.codes import CODES, LEVELS
-from pollux.perception.hearing_net import FRAMES, Ear, Felt, hear, scaled, table, teach
 from pollux.train.optimizer import OptimizerConfig, make_optimizer
 
 

@@ -25,13 +25,13 @@ from pollux.base.checkpoint import load_weights
 from pollux.base.errors import CheckpointError, MediaError
 from pollux.base.weights import Tree
 from pollux.media.senses import Region
-from pollux.perception import strips
 from pollux.perception.codes import numbered, quantised
-from pollux.perception.finder import line_map
-from pollux.perception.letters import STEP, decoded, likeliest
 from pollux.perception.percepts import Seen, Word
-from pollux.perception.strips import Strip
-from pollux.perception.trunk import CELL, features
+from pollux.perception.vision import strips
+from pollux.perception.vision.finder import line_map
+from pollux.perception.vision.letters import STEP, decoded, likeliest
+from pollux.perception.vision.strips import Strip
+from pollux.perception.vision.trunk import CELL, features
 
 KIND = "sight"
 _SMALLEST = 128  # pixels of the longer side: smaller pictures are enlarged

@@ -1,6 +1,6 @@
 """Hearing: samples become codes, 25 a second, and words with their times.
 
-    samples ─ media.mel ─> frames ─ hearing_net, ten seconds at a time ─> letters ─ hearing_words ─> words
+    samples ─ media.mel ─> frames ─ net, ten seconds at a time ─> letters ─ words ─> words
                                                                       └─> codes
 
 Ten seconds, counted from where the sound begins, are always heard as the same ten seconds, with 0.68 s of what is before and behind
@@ -25,8 +25,8 @@ from pollux.base.errors import CheckpointError
 from pollux.base.weights import Tree, abstract, flatten
 from pollux.media.mel import BANDS, FLOOR, LogMel
 from pollux.media.senses import RATE
-from pollux.perception.hearing_net import FRAMES, Ear, hear, table
-from pollux.perception.hearing_words import Words
+from pollux.perception.audio.net import FRAMES, Ear, hear, table
+from pollux.perception.audio.words import Words
 from pollux.perception.percepts import Heard
 
 SECONDS = 10  # heard together

@@ -13,7 +13,7 @@ import jax
 from pollux.base.weights import Tree
 from pollux.kernels.products import linear
 from pollux.perception.blocks import block_table, blocks, doubled, head, matrix, read_out
-from pollux.perception.trunk import TrunkConfig
+from pollux.perception.vision.trunk import TrunkConfig
 
 _CHANNELS = 64
 _SPLIT = 2  # rows of the map for each row of the finest features: lines of small print are close to each other

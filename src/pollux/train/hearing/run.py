@@ -20,8 +20,8 @@ from pollux.base.checkpoint import States, save_weights
 from pollux.base.errors import CheckpointError, TrainingError
 from pollux.data.speech.clips import Batch, Clips
 from pollux.data.speech.shelf import WHO, Utterance
-from pollux.perception.hearing_net import Ear
-from pollux.train.hearing_step import Report, State, Weighed, make_step, start
+from pollux.perception.audio.net import Ear
+from pollux.train.hearing.step import Report, State, Weighed, make_step, start
 from pollux.train.optimizer import OptimizerConfig
 from pollux.train.progress import read_metrics
 from pollux.train.watch import Stopper, Watch

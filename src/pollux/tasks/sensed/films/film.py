@@ -1,9 +1,9 @@
-"""A long film made of a few frames over and over, really encoded (H.264 in MP4), in which single frames can be others.
+"""A long film made of a few frames over and over, really encoded (H.264, and AAC, in MP4), in which single frames can be others.
 
 Ten frames are encoded together, and depend on no others. So a film of hours takes as long to write as its frames take once, and
 where one frame is another, only its ten are encoded anew.
 
-Axis letters: H, W rows and columns of pixels.
+Axis letters: H, W rows and columns of pixels; S samples, of which 16,000 are a second.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from pollux.media.senses import RATE
 from pollux.media.source import library
 
 _GROUP = 10  # frames that depend on each other
@@ -41,10 +42,11 @@ class Film:
         """The picture at a second, where it is not another."""
         return self.frames[second % len(self.frames)]
 
-    def write(self, others: Mapping[int, np.ndarray] = {}) -> bytes:
-        """The film as a file, some seconds showing other pictures."""
+    def write(self, others: Mapping[int, np.ndarray] = {}, sound: np.ndarray | None = None) -> bytes:
+        """The film as a file, some seconds showing other pictures; with sound, float32 [S], -1 to 1, where there is any."""
         out = io.BytesIO()
         with self._av.open(out, "w", format="mp4") as container:
+            heard = None if sound is None else container.add_stream("aac", rate=RATE, layout="mono")
             stream = container.add_stream(_CODEC, rate=1, options=_OPTIONS)
             stream.width, stream.height, stream.pix_fmt = self.frames[0].shape[1], self.frames[0].shape[0], "yuv420p"
             stream.time_base = Fraction(1, 1)
@@ -56,7 +58,16 @@ class Film:
                     packet.pts = packet.dts = first + i
                     packet.duration, packet.time_base, packet.stream, packet.is_keyframe = 1, Fraction(1, 1), stream, key
                     container.mux(packet)
+            if heard is not None:
+                for start in range(0, sound.size, RATE):
+                    container.mux(heard.encode(self._block(sound[start : start + RATE], start)))
+                container.mux(heard.encode(None))
         return out.getvalue()
+
+    def _block(self, samples: np.ndarray, start: int):
+        block = self._av.AudioFrame.from_ndarray(samples.astype(np.float32)[None], format="fltp", layout="mono")
+        block.sample_rate, block.pts, block.time_base = RATE, start, Fraction(1, RATE)
+        return block
 
     def _group(self, first: int, others: Mapping[int, np.ndarray]) -> list[tuple[bytes, bool]]:
         """Ten frames, or what is left, encoded: the bytes of each, and whether it depends on none before it."""
