@@ -67,13 +67,13 @@ def test_the_needle_is_on_the_picture_at_its_depth_and_on_no_other(frames, i):
 
 
 def test_many_pictures_are_encoded_once_for_each_frame_and_form(frames, monkeypatch):
-    asked, encoded = Counter(), image_needle.encoded
+    asked, encoded = Counter(), needle.encoded
 
     def counting(pixels, form):
         asked[pixels[0, 0, 0], form] += 1
         return encoded(pixels, form)
 
-    monkeypatch.setattr(image_needle, "encoded", counting)
+    monkeypatch.setattr(needle, "encoded", counting)
     task = ImageNeedle(frames, 1000)
     assert len({document.path for document in task.example(0).documents}) == 1000
     task.example(1)
@@ -130,8 +130,8 @@ def test_a_page_is_full_of_black_lines_with_the_fact_at_its_depth(i):
 
 
 def test_the_fact_stands_on_the_line_of_its_depth(monkeypatch):
-    pages, scanned = [], image_page._scanned
-    monkeypatch.setattr(image_page, "_scanned", lambda size, lines, *rest: pages.append(lines) or scanned(size, lines, *rest))
+    pages, scanned = [], page._scanned
+    monkeypatch.setattr(page, "_scanned", lambda size, lines, *rest: pages.append(lines) or scanned(size, lines, *rest))
     task = ImagePage([TEXT], depths=(0.0, 0.5, 1.0), page=(700, 500))
     answers = [task.example(i).questions[0].answer for i in range(3)]
     for answer, lines, depth in zip(answers, pages, (0, 0.5, 1), strict=True):
@@ -156,8 +156,8 @@ def test_a_page_wants_room_and_text():
 
 
 def test_as_many_pictures_have_the_word_as_the_answer_says(frames, monkeypatch):
-    texts, written = [], image_count.written
-    monkeypatch.setattr(image_count, "written", lambda pixels, text, *rest: texts.append(text) or written(pixels, text, *rest))
+    texts, written = [], counting.written
+    monkeypatch.setattr(counting, "written", lambda pixels, text, *rest: texts.append(text) or written(pixels, text, *rest))
     task, without, others = ImageCount(frames, 4), 0, 0
     for i in range(12):
         texts.clear()
