@@ -12,8 +12,8 @@ from pollux.base.weights import initial
 from pollux.media.mel import log_mel
 from pollux.media.senses import RATE
 from pollux.perception.audio.hearing import Hearing
+from pollux.perception.audio.lexicon import ALPHABET
 from pollux.perception.audio.net import Ear, hear, table
-from pollux.perception.audio.words import ALPHABET
 
 SMALL = Ear(width=8, hidden=8, blocks=2, coded=1, taps=3, told=8)
 PARAMS = initial(table(SMALL), 3)
@@ -103,7 +103,8 @@ def spelling(texts, steps=500):
     said = np.zeros(8 * steps, np.int32)
     for at, text in texts:
         said[at : at + len(text)] = [ALPHABET.find(letter) + 1 for letter in text]
-    return lambda params, mel: (np.zeros((8, steps // 2), np.int32), said.reshape(8, steps))
+    chances = np.where(said[:, None] == np.arange(len(ALPHABET) + 1), 0.0, -12.0).reshape(8, steps, -1)
+    return lambda params, mel: (np.zeros((8, steps // 2), np.int32), chances)
 
 
 def heard_words(texts, seconds):

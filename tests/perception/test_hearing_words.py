@@ -4,12 +4,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pollux.perception.audio.words import ALPHABET, STEP, Words
+from pollux.perception.audio.lexicon import ALPHABET, Lexicon
+from pollux.perception.audio.words import STEP, Words
 
 
 def symbols(text):
-    """Letters as symbols, "." for nothing."""
-    return np.array([0 if letter == "." else ALPHABET.index(letter) + 1 for letter in text], np.int32)
+    """Log-probabilities where letters are plainly heard, "." for nothing."""
+    chances = np.full((len(text), len(ALPHABET) + 1), -3, np.float16)
+    chances[np.arange(len(text)), [0 if letter == "." else ALPHABET.index(letter) + 1 for letter in text]] = 0
+    return chances
 
 
 def words(text, *cuts):
@@ -66,3 +69,9 @@ def test_cuts_change_nothing(text, cuts):
 def test_cuts_change_nothing_in_long_silences(parts, cuts):
     text = "".join(parts)
     assert words(text, *sorted(cuts)) == words(text)
+
+
+def test_a_lexicon_spells_what_was_heard():
+    reader = Words(Lexicon(["needle", "secret", "the"]))
+    found = reader.feed(symbols("..t.h.e. .s.e.c.r.a.t. .n.e.a.d.l.e.")) + reader.finish()
+    assert [word.text for word in found] == ["the", "secret", "needle"]

@@ -117,8 +117,9 @@ def _speech(args: argparse.Namespace, out: Path) -> Path:
     from pollux.data.speech.shelf import keep, make
     from pollux.data.speech.texts import gather
 
-    texts = lambda: gather(path.read_text(errors="replace") for path in sorted(args.texts.rglob("*.txt")))  # noqa: E731
+    texts = gather(path.read_text(errors="replace") for path in sorted(args.texts.rglob("*.txt")))
     make(out, texts, max(round(args.hours / _A_SHARD), 1), seed=0)
+    (out / "words.txt").write_text("\n".join(texts.words) + "\n")  # what `perception.audio.lexicon` ships
     if args.digits:
         keep(out / "kept-digits", digits(args.digits)[0])
     if args.prompts:

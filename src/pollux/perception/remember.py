@@ -1,7 +1,7 @@
 """What was seen or heard before is not seen or heard again: films that are alike but for a frame, and recordings that are alike but
 for some seconds, as measurements make them.
 
-Axis letters: B stretches heard at once, F frames of 10 ms, M mel bands, T steps of 20 ms, U codes of 40 ms.
+Axis letters: B stretches heard at once, F frames of 10 ms, M mel bands, T steps of 20 ms, L symbols, U codes of 40 ms.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ class Remembered:
 
 
 class RememberedHearing(Hearing):
-    """Hearing that keeps what its net made of the last ``most`` batches of stretches; one takes 24 kB.
+    """Hearing that keeps what its net made of the last ``most`` batches of stretches; one takes 0.3 MB.
 
     Whole batches, since what a net makes of one stretch may differ in the last bit with the others that it is given. A sound that
     repeats itself after some stretches is soon known for all that: after eight rounds at the latest, a batch begins where one did.
     """
 
-    def __init__(self, hearing: Hearing, most: int = 5_000) -> None:
-        self.ear, self.params = hearing.ear, hearing.params
+    def __init__(self, hearing: Hearing, most: int = 1_000) -> None:
+        self.ear, self.params, self.lexicon = hearing.ear, hearing.params, hearing.lexicon
         self._net, self._most = hearing._hear, most
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
     def _hear(self, params: Tree, mel_BFM: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Codes int32 [B, U] and symbols int32 [B, T], as the net itself gives them."""
+        """Codes int32 [B, U] and log-probabilities float16 [B, T, L], as the net itself gives them."""
         key = _key(mel_BFM)
         if (found := self._known.get(key)) is None:
             found = self._known[key] = jax.device_get(self._net(params, mel_BFM))

@@ -15,6 +15,7 @@ from pollux.base.checkpoint import load_weights, save_weights
 from pollux.base.errors import CheckpointError
 from pollux.base.weights import Tree
 from pollux.perception.audio.hearing import Hearing
+from pollux.perception.audio.lexicon import shipped
 from pollux.perception.audio.net import Ear
 from pollux.perception.perceive import Perception
 from pollux.perception.vision.sight import Sight
@@ -34,7 +35,7 @@ def perception(params: Tree, about: dict) -> Perception | None:
         ear = Ear(**about[KEY]["ear"])
     except (KeyError, TypeError) as error:
         raise CheckpointError("the weights hold senses and do not say which", "fetch or join them again") from error
-    return Perception(Sight(jax.device_put(params[KEY]["sight"])), Hearing(params[KEY]["hearing"], ear))
+    return Perception(Sight(jax.device_put(params[KEY]["sight"])), Hearing(params[KEY]["hearing"], ear, shipped()))
 
 
 def join(model: Path, sight: Path, hearing: Path, path: Path) -> None:

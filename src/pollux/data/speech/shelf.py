@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -62,7 +62,7 @@ class Shelf(Sequence[Utterance]):
         return Utterance(self._samples[file][first : first + count].astype(np.float32) / 32768, text, speaker, pitch)
 
 
-def make(folder: Path, texts: Callable[[], Texts], shards: int, seed: int, workers: int = 2) -> Shelf:
+def make(folder: Path, texts: Texts, shards: int, seed: int, workers: int = 2) -> Shelf:
     """Make what is missing of ``shards`` times 500 utterances of seen voices, and give the shelf. Killed, it goes on.
 
     Raises:
@@ -71,10 +71,9 @@ def make(folder: Path, texts: Callable[[], Texts], shards: int, seed: int, worke
     folder.mkdir(parents=True, exist_ok=True)
     missing = [i for i in range(shards) if not (folder / f"made-{i:05}.json").exists()]
     with ThreadPoolExecutor(workers) as pool:  # synthesizers are processes of their own
-        given = texts() if missing else None
         for shard in missing:
             numbers = range(shard * SHARD, (shard + 1) * SHARD)
-            keep(folder / f"made-{shard:05}", pool.map(lambda number: utter(given, seed, number), numbers))
+            keep(folder / f"made-{shard:05}", pool.map(lambda number: utter(texts, seed, number), numbers))
             log.info("shelf: %d of %d shards are made", shard + 1, shards)
     return Shelf(folder, "made-*")
 

@@ -1,12 +1,12 @@
 """Hearing: samples become codes, 25 a second, and words with their times.
 
-    samples ─ media.mel ─> frames ─ net, ten seconds at a time ─> letters ─ words ─> words
+    samples ─ media.mel ─> frames ─ net, ten seconds at a time ─> letters ─ words, lexicon ─> words
                                                                       └─> codes
 
 Ten seconds, counted from where the sound begins, are always heard as the same ten seconds, with 0.68 s of what is before and behind
 them: nothing depends on the blocks that samples come in. Memory does not grow with the length.
 
-Axis letters: B stretches heard at once, F frames of 10 ms, M mel bands, S samples, T steps of 20 ms, U codes of 40 ms.
+Axis letters: B stretches heard at once, F frames of 10 ms, M mel bands, S samples, T steps of 20 ms, L symbols, U codes of 40 ms.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pollux.base.errors import CheckpointError
 from pollux.base.weights import Tree, abstract, flatten
 from pollux.media.mel import BANDS, FLOOR, LogMel
 from pollux.media.senses import RATE
+from pollux.perception.audio.lexicon import Lexicon, shipped
 from pollux.perception.audio.net import FRAMES, Ear, hear, table
 from pollux.perception.audio.words import Words
 from pollux.perception.percepts import Heard
@@ -37,10 +38,10 @@ _AHEAD = 2  # times as many that are made into frames while others are heard
 
 
 class Hearing:
-    """The net with its weights."""
+    """The net with its weights, and the words that it is to spell by; None for as it hears them."""
 
-    def __init__(self, params: Tree, ear: Ear) -> None:
-        self.ear, self.params = ear, jax.device_put(params)
+    def __init__(self, params: Tree, ear: Ear, lexicon: Lexicon | None = None) -> None:
+        self.ear, self.params, self.lexicon = ear, jax.device_put(params), lexicon
         self._hear = jax.jit(lambda params, mel_BFM: _heard(params, ear, mel_BFM))
 
     @classmethod
@@ -58,28 +59,28 @@ class Hearing:
         if any(name not in found or found[name].shape != row.shape for name, row in wanted.items()):
             raise CheckpointError(f"{path} holds weights that do not fit the net they are said to be of", "fetch or train it again")
         # `teach` is for training alone
-        return cls({name: part for name, part in params.items() if name != "teach"}, ear)
+        return cls({name: part for name, part in params.items() if name != "teach"}, ear, shipped())
 
     def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[Heard]:
         """What is heard in consecutive samples, float32 [S] each, -1 to 1: ten seconds at a time, the last of them shorter.
 
         Times count from the first sample. A word is given with the ten seconds that it begins in, once and whole.
         """
-        words, waiting, frames = Words(), _Waiting(), _Frames(FRAMES * self.ear.halo)
+        words, waiting, frames = Words(self.lexicon), _Waiting(), _Frames(FRAMES * self.ear.halo)
         with ThreadPoolExecutor(1) as ahead:
             for part in _ahead(ahead, frames.cut(blocks)):
-                codes_BU, symbols_BT = (np.asarray(x) for x in self._hear(self.params, part.mel))
+                codes_BU, chances_BTL = (np.asarray(x) for x in self._hear(self.params, part.mel))
                 for row, samples in enumerate(part.samples):
-                    symbols = symbols_BT[row, : -(-samples // (RATE // 50))]
+                    chances = chances_BTL[row, : -(-samples // (RATE // 50))]
                     codes = codes_BU[row, : -(-samples // (RATE // CODES_A_SECOND))].astype(np.int32)
-                    yield from waiting.add(samples, codes, words.feed(symbols), words.since)
+                    yield from waiting.add(samples, codes, words.feed(chances), words.since)
         yield from waiting.finish(words.finish())
 
 
 def _heard(params: Tree, ear: Ear, mel_BFM: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Codes int32 [B, U], and the likeliest symbols int32 [B, T]."""
+    """Codes int32 [B, U], and log-probabilities of symbols float16 [B, T, L]."""
     felt = hear(params, ear, mel_BFM)
-    return felt.codes, jnp.argmax(felt.letters, -1).astype(jnp.int32)
+    return felt.codes, felt.letters.astype(jnp.float16)
 
 
 class _Part(NamedTuple):
