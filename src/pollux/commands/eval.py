@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -64,6 +65,7 @@ pollux eval babilong:qa1 --data novels/ --lengths 10M --in-place --n 100
 pollux eval needle --data essays/ --lengths 128k --remote gemini:MODEL --n 20
 pollux eval video_needle --data films/ --lengths 180 3600 --n 200
 pollux eval audio_needle --lengths 720 3600 --n 200
+pollux eval image_page --detail high --n 50
 pollux eval recorded:digits --data fsdd/ --n 250
 pollux eval text --data novels/ --model runs/laptop
 pollux eval position --data novels/ --lengths 1M --out results/
@@ -100,6 +102,8 @@ def add(commands) -> None:
     add_argument("--out", type=Path, metavar="DIR", help=help_out)
     group = parser.add_argument_group("what is measured")
     group.add_argument("--model", default="base", help="a shipped model, a training folder or a weights file (default: base)")
+    help_detail = "of what is seen: low, medium, high (default: medium)"
+    group.add_argument("--detail", choices=("low", "medium", "high"), default="medium", help=help_detail)
     help_remote = "instead: gemini:MODEL or openai:MODEL, with the key in GEMINI_API_KEY or OPENAI_API_KEY"
     group.add_argument("--remote", metavar="API:MODEL", help=help_remote)
     group.add_argument("--url", default="", help="of a server that speaks so; an openai one ends in /v1 (default: theirs)")
@@ -170,6 +174,8 @@ def _check(args: argparse.Namespace) -> None:
     for name in () if args.remote else ("url", "max_tokens", "temperature"):
         if getattr(args, name) != args.parser.get_default(name):
             args.parser.error(f"--{name.replace('_', '-')} is for models behind an API; name one with --remote")
+    if args.detail != "medium" and family not in SENSED:
+        args.parser.error(f"{family} shows nothing; leave --detail out")
     if args.needles > 1 and args.shared > 1:
         args.parser.error("--needles asks for many at once, --shared for one by one; give one of the two")
     if args.lengths and (family == "text" or (family in SUITE and SUITE[family].own_length)):
@@ -224,7 +230,13 @@ def _subject(args: argparse.Namespace, *, exact: bool) -> tuple[Callable[[str], 
     from pollux.eval.run import Local
 
     engine = pollux.load(args.model)
-    return lambda text: engine.vocabulary.encode(text).size, {"model": args.model, "weights": engine.runner.weights}, Local(engine)
+    about = {"model": args.model, "weights": engine.runner.weights}
+    if engine.perception is not None:
+        from pollux.perception.perceive import DETAIL
+
+        engine.perception = replace(engine.perception, detail=DETAIL[args.detail])
+        about |= {} if args.detail == "medium" else {"detail": args.detail}
+    return lambda text: engine.vocabulary.encode(text).size, about, Local(engine)
 
 
 def _measure(args: argparse.Namespace, subject: Subject, task: Task, about: dict, kind: Family) -> list[Outcome]:
