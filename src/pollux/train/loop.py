@@ -243,11 +243,12 @@ def _loop(run: Run, state: State, step_function, saving: Saving, progress: Progr
                 _record(progress, watch, saving, state, *pending)
             pending = (number, report, batch.tokens.size)
             due = time.monotonic() - saved_at > run.save_minutes * 60
-            if due or stopper.asked or number + 1 == last:
+            asked = stopper.asked  # once: asked a moment later, it is the next step that saves and stops
+            if due or asked or number + 1 == last:
                 _record(progress, watch, saving, state, *pending)
                 pending, saved_at = None, time.monotonic()
                 saving.save(state)
-            if stopper.asked:
+            if asked:
                 raise KeyboardInterrupt
     return state
 

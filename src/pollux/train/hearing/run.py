@@ -117,11 +117,12 @@ def _loop(run: HearingRun, clips: Clips, state: State, progress: Progress, savin
                 _record(progress, watch, *pending)
             pending = number, report
             due = time.monotonic() - saved_at > run.save_minutes * 60
-            if due or stopper.asked or number + 1 == last:
+            asked = stopper.asked  # once: asked a moment later, it is the next step that saves and stops
+            if due or asked or number + 1 == last:
                 _record(progress, watch, *pending)
                 saving.state(state)
                 pending, saved_at = None, time.monotonic()
-            if stopper.asked:
+            if asked:
                 raise KeyboardInterrupt
     return state
 

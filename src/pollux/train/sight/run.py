@@ -112,7 +112,8 @@ def _loop(run: SightRun, state: State, batch: Any, batches: Ahead, states: State
         while done < run.steps:
             state = step(state, batch)
             done += 1
-            stop = stopper.asked or done == run.steps
+            asked = stopper.asked  # once: asked a moment later, it is the next step that saves and stops
+            stop = asked or done == run.steps
             if not stop:
                 batch = batches()  # while the step is computed
             if done % _EVERY == 0 or stop:
@@ -123,7 +124,7 @@ def _loop(run: SightRun, state: State, batch: Any, batches: Ahead, states: State
                 if stop or time.monotonic() - saved_at > run.save_minutes * 60:
                     _save(run, state, states, folder)
                     saved_at = time.monotonic()
-            if stopper.asked:
+            if asked:
                 raise KeyboardInterrupt
     return state
 

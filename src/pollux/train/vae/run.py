@@ -119,12 +119,13 @@ def _loop(experiment: Experiment, given: Given, programs: Programs, state: State
                 row = {"step": done, "objective": float(state.total) / experiment.every, **measured(given, programs, state)}
                 _write(folder / METRICS, row)
                 state = state._replace(total=jnp.zeros(()))
-            if done == last or stopper.asked or time.monotonic() - saved_at > _SAVE_SECONDS:
+            asked = stopper.asked  # once: asked a moment later, it is the next step that saves and stops
+            if done == last or asked or time.monotonic() - saved_at > _SAVE_SECONDS:
                 save(state)
                 saved_at = time.monotonic()
             if progress is not None:
                 progress(done, last)
-            if stopper.asked:
+            if asked:
                 raise KeyboardInterrupt
     return state
 
