@@ -12,7 +12,9 @@ class Passage:
 
     Attributes:
         path: The file's name. uri: Its address, without the place. text: The passage.
-        page, line: From 1, None where there is none. start, end: Characters of the file, or of the page.
+        page, line: From 1, None where there is none. start, end: Characters of the file, or of the page; None for what was seen or
+            heard.
+        seconds: When it was seen or heard, from and to. region: Where in the picture: left, top, width and height in per cent.
         share: Of the model's looking, 0 to 1.
     """
 
@@ -21,9 +23,11 @@ class Passage:
     text: str
     page: int | None
     line: int | None
-    start: int
-    end: int
+    start: int | None
+    end: int | None
     share: float
+    seconds: tuple[float, ...] | None = None
+    region: tuple[float, ...] | None = None
 
 
 def passages(candidate: dict) -> list[Passage]:
@@ -39,6 +43,11 @@ def passages(candidate: dict) -> list[Passage]:
 def _passage(chunk: dict, share: float) -> Passage:
     uri, place = urldefrag(chunk["uri"])
     facts = {name: values[0] for name, values in parse_qs(place).items()}
-    start, end = facts["char"].split(",")
     page, line = (int(facts[name]) if name in facts else None for name in ("page", "line"))
-    return Passage(chunk["title"], uri, chunk["text"], page, line, int(start), int(end), share)
+    start, end = map(int, facts["char"].split(",")) if "char" in facts else (None, None)
+    seconds, region = _numbers(facts.get("t")), _numbers(facts.get("xywh", "").removeprefix("percent:"))
+    return Passage(chunk["title"], uri, chunk["text"], page, line, start, end, share, seconds, region)
+
+
+def _numbers(text: str | None) -> tuple[float, ...] | None:
+    return tuple(map(float, text.split(","))) if text else None

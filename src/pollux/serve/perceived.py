@@ -1,10 +1,12 @@
 """Pictures, sound and films that are sent, as the default model sees and hears them: the part and the detail that are asked for.
 
     bytes ─media.decode→ Document ─`cut`→ the part that videoMetadata names ─perception→ transcripts
+      └─ each file in each manner once: documents are kept on a `Shelf`
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +17,9 @@ from pollux.media.senses import Audio, Video
 from pollux.perception.perceive import DETAIL, Perception
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini.wire import seconds_of
+from pollux.serve.shelf import Shelf
+from pollux.serve.storage.files import StoredFile
+from pollux.serve.storage.kinds import unseen
 
 _DETAILS = {"MEDIA_RESOLUTION_LOW": "low", "MEDIA_RESOLUTION_MEDIUM": "medium"}
 
@@ -47,15 +52,30 @@ class Perceiver:
     """The default model's senses, for one request at a time. ``perception``: None where it has none."""
 
     perception: Perception | None
+    shelf: Shelf = field(default_factory=Shelf)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sent(self, data: bytes, path: str, how: Manner) -> Document:
+        """What was sent under this name, as it is read. Raises as `document` does."""
+        key = (hashlib.sha256(data).hexdigest(), path, how)
+        return self.shelf.read(key, lambda: self.document(data, path, how))
+
+    def stored(self, file: StoredFile, how: Manner) -> Document:
+        """A stored file as it is read. Raises as `document` and `StoredFile.read` do."""
+        file.check_state()
+        path = file.display_name or file.name
+        return self.shelf.read((file.sha256, path, how), lambda: self.document(file.read(), path, how))
 
     def document(self, data: bytes, path: str, how: Manner) -> Document:
         """A file as it is read; what is text stays text.
 
         Raises:
-            MediaError: the bytes cannot be read. ApiError: 400 for a part that lies behind a film's end.
+            MediaError: the bytes cannot be read, or only with senses that there are not. ApiError: 400 for a part that lies
+                behind a film's end.
         """
         if self.perception is None:
+            if why := unseen(data, path):
+                raise MediaError(why, "give text, source code, HTML or PDF", path=path)
             return decode(data, path)[0]
         document = _cut(decode(data, path, senses=Senses(rate=how.rate, moving=True))[0], how)
         told: list[Problem] = []

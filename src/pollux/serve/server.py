@@ -23,7 +23,6 @@ from pollux.serve.operations.keys import Keys
 from pollux.serve.operations.limits import Limits
 from pollux.serve.operations.metrics import Metrics
 from pollux.serve.perceived import Perceiver
-from pollux.serve.shelf import Shelf
 
 if TYPE_CHECKING:
     from pollux.serve.storage.library import Library
@@ -67,7 +66,6 @@ class Server:
     keys: Keys = field(default_factory=lambda: Keys(False))
     limits: Limits = field(init=False)
     metrics: Metrics = field(init=False)
-    shelf: Shelf = field(init=False)
     perceiver: Perceiver = field(init=False)
     opening: list[Callable[[], Awaitable[None]]] = field(default_factory=list, init=False)
     closing: list[Callable[[float], Awaitable[None]]] = field(default_factory=list, init=False)
@@ -76,7 +74,6 @@ class Server:
     def __post_init__(self) -> None:
         self.limits = Limits(self.settings.requests, self.settings.tokens)
         self.metrics = Metrics(self.services)
-        self.shelf = Shelf()
         self.perceiver = Perceiver(next(iter(self.services.values())).perception)
         self.library.uploads.media = self.perceiver.perception is not None
         self.library.serve(self.services)

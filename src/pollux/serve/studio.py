@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from pollux.serve.errors import ApiError
 from pollux.serve.routing import Route
-from pollux.serve.studio_api import material, prompts, streaming
+from pollux.serve.studio_api import content, material, prompts, streaming
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server
@@ -95,7 +95,7 @@ def routes(server: Server) -> list[Route]:
         Route("GET", "/studio/{name}", part, open=True),
         Route("GET", "/studio/assets/{name}", part, open=True),
     ]
-    return [*pages, *prompts.routes(server), *material.routes(server), *streaming.routes(server)]
+    return [*pages, *prompts.routes(server), *material.routes(server), *content.routes(server), *streaming.routes(server)]
 
 
 def respond(asset: Asset, headers: Mapping[str, str]) -> Response:

@@ -1,6 +1,5 @@
 // Material on its way to the server: uploaded, counted, then part of the draft.
-import { cost, upload } from '../wire/files.js'
-import { ask } from '../wire/client.js'
+import { cost, upload, weight } from '../wire/files.js'
 import { bare } from '../wire/stream.js'
 import { fault } from './house.svelte.js'
 import { keep, prompt } from './prompt.svelte.js'
@@ -39,14 +38,20 @@ async function one(row, file) {
   }
 }
 
+/** How the next request will have files read. */
+const manner = () => ({ model: bare(prompt.model), resolution: prompt.config.mediaResolution })
+
 /** Count a stored file's tokens. */
 export async function weigh(row) {
   try {
-    row.tokens = (await ask('GET', `/studio-api/${row.name}/tokens?model=${encodeURIComponent(bare(prompt.model))}`)).tokens
+    row.tokens = (await weight(row.name, manner())).tokens
   } catch (error) {
     row.error = error.message
   }
 }
+
+/** Count the draft's files again, which are to be looked at otherwise. */
+export const reweigh = () => prompt.draft.files.filter((row) => row.name && !row.error).forEach(weigh)
 
 export function detach(row) {
   prompt.draft.files = prompt.draft.files.filter((each) => each.key !== row.key)
@@ -81,4 +86,4 @@ async function walk(entry, above, found) {
 
 export const chosen = (list) => [...list].map((file) => ({ file, title: file.webkitRelativePath || file.name })).filter(({ title }) => !SKIPPED.test(title))
 
-export const count = (file, title, signal) => cost(file, title, bare(prompt.model), signal)
+export const count = (file, title, signal) => cost(file, title, manner(), signal)

@@ -15,6 +15,13 @@ export function bytes(count) {
 
 export const seconds = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`)
 
+/** A moment of a sound or a film: 1:05, 1:00:05. */
+export function clock(time) {
+  const two = (value) => String(Math.floor(value)).padStart(2, '0')
+  const hours = Math.floor(time / 3600)
+  return hours ? `${hours}:${two((time / 60) % 60)}:${two(time % 60)}` : `${Math.floor(time / 60)}:${two(time % 60)}`
+}
+
 /** How long until a time, in words. */
 export function until(time, now = Date.now()) {
   const left = Date.parse(time) - now

@@ -13,10 +13,10 @@ export function setKey(text, keep) {
 
 /** What went wrong: `status` is 0 where the server was not reached; `todo` says what to do; `seconds` when to try again. */
 export class Trouble extends Error {
-  constructor(status, message, { name = '', seconds = 0, unkeyed = false } = {}) {
+  constructor(status, message, { name = '', seconds = 0, unkeyed = false, todo } = {}) {
     super(message)
     Object.assign(this, { status, name, seconds, unkeyed })
-    this.todo = advice(status, message, seconds, unkeyed)
+    this.todo = todo ?? advice(status, message, seconds, unkeyed)
   }
 }
 

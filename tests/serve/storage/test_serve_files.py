@@ -194,7 +194,7 @@ def test_bytes_say_what_a_file_is(head, name, claimed, mime):
 @pytest.mark.parametrize(
     ("head", "name", "claimed", "told"),
     [
-        (b"\x89PNG\r\n\x1a\n\0\0", "a.png", "text/plain", "Unsupported MIME type: text/plain. A.png is an image"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "a.png", "text/plain", "Unsupported MIME type: text/plain. A.png is a picture"),
         (b"PK\x03\x04\0\0", "a.zip", "", "Unsupported MIME type: application/zip"), (b"\0\1\2", "", "", "application/octet-stream"),
         (TEXT, "", "bad/mime_type", "Unsupported MIME type: bad/mime_type"),
     ],

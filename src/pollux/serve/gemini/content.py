@@ -2,13 +2,12 @@
 
     {"role", "parts": [{"text"} | {"inlineData"} | {"fileData"} | {"functionCall"} | …]} ──> Message(role, (text | Document, …))
 
-Files are taken apart by `pollux.media`, each once (`Shelf`). Every model reads text, source code, HTML and PDF; pictures, sound and
-films are for those that have senses, and refused by others.
+Files are taken apart by `pollux.media`, each once (`Perceiver`). Every model reads text, source code, HTML and PDF; pictures, sound
+and films are for those that have senses, and refused by others.
 """
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
 import re
 from collections.abc import Iterator
@@ -121,8 +120,7 @@ def _inline(blob: dict, at: str, name: str, server: Server, how: Manner) -> Docu
     if not data:
         raise ApiError(400, f"* {at}.inlineData.data: it is empty.")
     path = blob.get("displayName") or name + (mimetypes.guess_extension(mime.partition(";")[0]) or "")
-    key = (hashlib.sha256(data).hexdigest(), path, how)
-    return server.shelf.read(key, lambda: server.perceiver.document(data, path, how))
+    return server.perceiver.sent(data, path, how)
 
 
 def _stored(given: dict, at: str, server: Server, how: Manner) -> Document:
@@ -131,8 +129,7 @@ def _stored(given: dict, at: str, server: Server, how: Manner) -> Document:
     file = server.library.files.find(file_name(given["fileUri"]))
     file.check_state()
     _check_mime(file.mime, server)
-    path = file.display_name or file.name
-    return server.shelf.read((file.sha256, path, how), lambda: server.perceiver.document(file.read(), path, how))
+    return server.perceiver.stored(file, how)
 
 
 def _check_mime(mime: str, server: Server) -> None:

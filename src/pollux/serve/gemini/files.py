@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pollux.serve.download import Download
 from pollux.serve.gemini import wire
 from pollux.serve.gemini.pages import wanted_page
 from pollux.serve.gemini.uploading import receive
@@ -20,7 +21,7 @@ from pollux.serve.storage.names import stamp
 if TYPE_CHECKING:
     from pollux.serve.server import Server
 
-_BLOCK = 1 << 20
+_GUARDS = {"x-content-type-options": "nosniff", "content-disposition": "attachment"}
 
 
 def routes(server: Server) -> list[Route]:
@@ -40,7 +41,7 @@ def routes(server: Server) -> list[Route]:
 
     async def download(request: Request) -> Response:
         file = await asyncio.to_thread(_checked, server, request.path_params["file"])
-        return Download(file)
+        return Download(file, _GUARDS)
 
     return [
         *receive.routes(server, form),
@@ -70,19 +71,3 @@ def form(file: StoredFile, request: Request) -> dict:
 def _checked(server: Server, name: str) -> StoredFile:
     server.library.files.check(name)
     return server.library.files.find(name)
-
-
-class Download(Response):
-    """A file's bytes, a block at a time."""
-
-    def __init__(self, file: StoredFile) -> None:
-        super().__init__(media_type=file.mime, headers={"x-content-type-options": "nosniff", "content-disposition": "attachment"})
-        self.headers["content-length"] = str(file.size)
-        self.file = file
-
-    async def __call__(self, scope, receive, send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        with open(self.file.path, "rb") as opened:
-            while block := await asyncio.to_thread(opened.read, _BLOCK) if scope["method"] != "HEAD" else b"":
-                await send({"type": "http.response.body", "body": block, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})

@@ -140,7 +140,7 @@ def citations(candidate: dict) -> list[dict]:
 
 
 def _citation(passage: Passage, end: int) -> dict:
-    place = {"line": passage.line, "start": passage.start, "end": passage.end, "share": passage.share}
+    place = {name: getattr(passage, name) for name in ("line", "start", "end", "share", "seconds", "region")}
     cited = {
         "type": "file_citation", "start_index": 0, "end_index": end, "file_name": passage.path, "document_uri": passage.uri,
         "page_number": passage.page, "source": passage.text, "custom_metadata": {k: v for k, v in place.items() if v is not None},

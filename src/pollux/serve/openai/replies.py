@@ -37,7 +37,7 @@ def calls(candidate: dict) -> list[dict]:
 
 
 def evidence(candidate: dict) -> dict:
-    """``{"evidence": [{path, uri, text, page, line, start, end, share}]}``, nothing where there is none."""
+    """``{"evidence": [{path, uri, text, page, line, start, end, share, seconds, region}]}``, nothing where there is none."""
     found = [asdict(passage) for passage in passages(candidate)]
     return {"evidence": found} if found else {}
 

@@ -15,6 +15,7 @@ from pollux.serve.errors import ApiError
 # Bytes that are looked at.
 HEAD = 1 << 16
 _READ = "Text, Markdown, HTML, PDF and source code are read."
+_SENSED = {"image": "a picture", "audio": "a sound", "video": "a film"}
 _MIME = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 _TOPS = ("application", "audio", "chemical", "font", "image", "message", "model", "multipart", "text", "video")
 # Text whose name does not begin with text/.
@@ -45,11 +46,18 @@ def mime_of(head: bytes, name: str, claimed: str, *, media: bool = False) -> str
             return "application/pdf"
         text, _ = sniff.text_of(head, name or "the file")
     except MediaError as error:
-        told = f"{error.message[:1].upper()}{error.message[1:]}."
+        why = unseen(head, name or "the file") or error.message
+        told = f"{why[:1].upper()}{why[1:]}."
         raise _unsupported(_shown(claimed, name), told) from error
     if sniff.is_html(text, name):
         return "text/html"
     return next((mime for mime in (claimed, mimetypes.guess_type(name)[0] or "") if _is_text(mime)), "text/plain")
+
+
+def unseen(head: bytes, name: str) -> str:
+    """Why a model without senses cannot read a picture, a sound or a film that begins so; "" for all else."""
+    found = sniff.medium(head)
+    return f"{name} is {_SENSED[found.sense]}, and this model cannot see or hear" if found else ""
 
 
 def check(claimed: str) -> str:

@@ -166,7 +166,7 @@ class Uploads:
             self.contents.seal(upload.key, size)
             sha256 = live.sha256.hexdigest() if live.sha256 and live.hashed == size else digest(self.contents.path(upload.key))
             head = self.contents.head(upload.key, kinds.HEAD)
-            mime = kinds.mime_of(head, wanted.display_name or wanted.name, wanted.mime, media=self.media)
+            mime = self._mime(head, wanted)
             self.files.sweep(time.time())
 
             def work(connection) -> str:
@@ -190,6 +190,9 @@ class Uploads:
         """Bytes that may be begun: what other uploads have announced is theirs."""
         row = self.database.row("SELECT coalesce(sum(coalesce(size, received)), 0) FROM uploads WHERE file = ''")
         return self.files.room() - row[0]
+
+    def _mime(self, head: bytes, wanted: Wanted) -> str:
+        return kinds.mime_of(head, wanted.display_name or wanted.name, wanted.mime, media=self.media)
 
     def _check_size(self, size: int) -> None:
         if size > self.most:
@@ -249,7 +252,7 @@ class Writing:
             raise self.uploads._no_room()
         if self.at == 0 and data:
             try:
-                kinds.mime_of(data[: kinds.HEAD], wanted.display_name or wanted.name, wanted.mime)
+                self.uploads._mime(data[: kinds.HEAD], wanted)
             except ApiError:
                 self.uploads.cancel(self.upload.id)
                 raise

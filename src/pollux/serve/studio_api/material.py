@@ -1,5 +1,6 @@
 """Material as the studio shows it: what a file costs before it is uploaded, and its text around a passage.
 
+A file is taken apart as for a model, pictures, sound and films seen and heard, so that what is asked afterwards finds it done.
 A text is shown in rows: its lines, the long ones in pieces, so that a book on one line is shown in parts too.
 """
 
@@ -18,10 +19,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from pollux.engine.many.service import Service
 from pollux.engine.request import Ask
-from pollux.media.decode import decode
 from pollux.media.segment import Document, Text
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini.wire import reply
+from pollux.serve.perceived import Manner, manner
 from pollux.serve.routing import Route
 from pollux.serve.storage.files import StoredFile
 
@@ -37,12 +38,10 @@ _NUMBER = re.compile(r"\d{1,12}")
 def routes(server: Server) -> list[Route]:
     indexes: OrderedDict[tuple, array] = OrderedDict()
 
-    def document(name: str) -> tuple[StoredFile, Document]:
-        """A stored file, taken apart as for a model (`gemini.content`), which shares the shelf."""
+    def document(name: str, how: Manner = Manner()) -> tuple[StoredFile, Document]:
+        """A stored file, taken apart as for a model."""
         file = server.library.files.find(name)
-        file.check_state()
-        path = file.display_name or file.name
-        return file, server.shelf.read((file.sha256, path), lambda: decode(file.read(), path)[0])
+        return file, server.perceiver.stored(file, how)
 
     def starts(file: StoredFile, segment: Text) -> array:
         key = (file.sha256, segment.page)
@@ -58,9 +57,14 @@ def routes(server: Server) -> list[Route]:
         segment = _segment(whole, _number(query, "page"))
         return {"title": file.display_name or file.name, "mime": file.mime, **stretch(whole, segment, starts(file, segment), query)}
 
-    def costs(data: bytes, name: str, model: str) -> dict:
-        found, warnings = decode(data, name)
-        return {"tokens": cost(server.service(model), found), "warnings": [each.message for each in warnings]}
+    def costs(document: Document, query: Mapping[str, str]) -> dict:
+        return {"tokens": cost(server.service(query.get("model", _first(server))), document)}
+
+    def weighed(name: str, query: Mapping[str, str]) -> dict:
+        return costs(document(name, _manner(query))[1], query)
+
+    def sent(data: bytes, query: Mapping[str, str]) -> dict:
+        return costs(server.perceiver.sent(data, query.get("name", "file")[:400], _manner(query)), query)
 
     async def text(request: Request) -> Response:
         name, query = request.path_params["id"], request.query_params
@@ -69,18 +73,15 @@ def routes(server: Server) -> list[Route]:
             return PlainTextResponse("\n".join(each.text for each in whole.segments), headers={"x-content-type-options": "nosniff"})
         return reply(await asyncio.to_thread(shown, name, query))
 
-    async def weighed(request: Request) -> Response:
-        _, whole = await asyncio.to_thread(document, request.path_params["id"])
-        service = server.service(request.query_params.get("model", _first(server)))
-        return reply({"tokens": await asyncio.to_thread(cost, service, whole)})
+    async def stored(request: Request) -> Response:
+        return reply(await asyncio.to_thread(weighed, request.path_params["id"], request.query_params))
 
     async def tokens(request: Request) -> Response:
-        name, model = request.query_params.get("name", "file"), request.query_params.get("model", _first(server))
-        return reply(await asyncio.to_thread(costs, await request.body(), name[:400], model))
+        return reply(await asyncio.to_thread(sent, await request.body(), request.query_params))
 
     return [
         Route("GET", "/studio-api/files/{id}/text", text),
-        Route("GET", "/studio-api/files/{id}/tokens", weighed),
+        Route("GET", "/studio-api/files/{id}/tokens", stored),
         Route("POST", "/studio-api/tokens", tokens),
     ]
 
@@ -97,7 +98,7 @@ def stretch(whole: Document, segment: Text, starts: array, query: Mapping[str, s
     if first is None:
         first = max(0, _row(segment, starts, query) - int(count * _BEFORE))
     rows = [_shown(segment, starts, number) for number in range(first, min(first + count, len(starts)))]
-    pages = [each.page for each in whole.segments if each.page is not None]
+    pages = list(dict.fromkeys(each.page for each in whole.segments if each.page is not None))  # a page may have pictures too
     last = segment.line(starts[-1]) if starts else 0
     return {"page": segment.page, "pages": pages, "first": first, "total": len(starts), "lines": last, "rows": rows}
 
@@ -135,6 +136,11 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     if not _NUMBER.fullmatch(text):
         raise ApiError(400, f"{name} has to be a whole number, got {text[:40]!r}.")
     return int(text)
+
+
+def _manner(query: Mapping[str, str]) -> Manner:
+    """At the ``resolution`` that the request will ask for."""
+    return manner({}, query.get("resolution", ""))
 
 
 def _first(server: Server) -> str:
