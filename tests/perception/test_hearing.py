@@ -33,7 +33,7 @@ def sound():
 
 @pytest.fixture(scope="module")
 def at_once(hearing, sound):
-    return list(hearing.listen([sound]))
+    return list(hearing._listen([sound]))
 
 
 def same(ours, theirs):
@@ -44,7 +44,7 @@ def same(ours, theirs):
 
 @pytest.mark.parametrize("size", [799, RATE, 7 * RATE + 1, 85 * RATE])
 def test_in_pieces_as_at_once(hearing, sound, at_once, size):
-    same(list(hearing.listen(sound[i : i + size] for i in range(0, sound.size, size))), at_once)
+    same(list(hearing._listen(sound[i : i + size] for i in range(0, sound.size, size))), at_once)
 
 
 def test_every_second_has_25_codes(at_once, sound):
@@ -62,7 +62,7 @@ def test_ten_seconds_are_heard_with_what_is_around_them(at_once, sound):
 
 
 def test_stretches_that_fill_what_is_heard_together(hearing, sound, at_once):
-    heard = list(hearing.listen([sound[: 80 * RATE]]))
+    heard = list(hearing._listen([sound[: 80 * RATE]]))
     assert len(heard) == 8 and heard[-1].end == 80
     same(heard[:-1], at_once[:7])
 
@@ -70,18 +70,18 @@ def test_stretches_that_fill_what_is_heard_together(hearing, sound, at_once):
 def test_what_is_far_away_changes_nothing(hearing, sound, at_once):
     changed = sound.copy()
     changed[25 * RATE : 26 * RATE] = 0
-    heard = list(hearing.listen([changed]))
+    heard = list(hearing._listen([changed]))
     same([*heard[:2], *heard[3:]], [*at_once[:2], *at_once[3:]])
     assert (heard[2].codes != at_once[2].codes).any()
 
 
 @pytest.mark.parametrize("blocks", [[], [np.zeros(0, np.float32)]])
 def test_nothing_is_heard_in_nothing(hearing, blocks):
-    assert list(hearing.listen(blocks)) == []
+    assert list(hearing._listen(blocks)) == []
 
 
 def test_a_sound_shorter_than_a_code(hearing):
-    (heard,) = hearing.listen([np.full(100, 0.1, np.float32)])
+    (heard,) = hearing._listen([np.full(100, 0.1, np.float32)])
     assert (heard.start, heard.end, heard.codes.shape) == (0, 100 / RATE, (1,))
 
 
@@ -94,7 +94,7 @@ def test_samples_are_taken_as_they_are_needed(hearing):
             taken += 1
             yield np.zeros(RATE, np.float32)
 
-    next(hearing.listen(blocks()))
+    next(hearing._listen(blocks()))
     assert taken < 600
 
 
@@ -110,7 +110,7 @@ def spelling(texts, steps=500):
 def heard_words(texts, seconds):
     hearing = Hearing(PARAMS, SMALL)
     hearing._hear = spelling(texts)
-    return [[word.text for word in heard.words] for heard in hearing.listen([np.zeros(seconds * RATE, np.float32)])]
+    return [[word.text for word in heard.words] for heard in hearing._listen([np.zeros(seconds * RATE, np.float32)])]
 
 
 def test_a_word_that_straddles_is_given_whole_where_it_begins():
@@ -128,7 +128,7 @@ def test_a_word_behind_which_nothing_comes_for_long_waits_for_no_one():
 def test_times_of_words_are_seconds_of_the_sound():
     hearing = Hearing(PARAMS, SMALL)
     hearing._hear = spelling([(1010, "hi ")])
-    words = [word for heard in hearing.listen([np.zeros(30 * RATE, np.float32)]) for word in heard.words]
+    words = [word for heard in hearing._listen([np.zeros(30 * RATE, np.float32)]) for word in heard.words]
     assert [(word.text, round(word.start, 2), round(word.end, 2)) for word in words] == [("hi", 20.2, 20.24)]
 
 
@@ -136,7 +136,7 @@ def test_weights_are_loaded(tmp_path, at_once, sound):
     save_weights(tmp_path / "hearing.safetensors", PARAMS, {"ear": asdict(SMALL)})
     loaded = Hearing.load(tmp_path / "hearing.safetensors")
     assert loaded.ear == SMALL
-    heard = next(loaded.listen([sound]))
+    heard = next(loaded._listen([sound]))
     assert (heard.codes == at_once[0].codes).mean() > 0.9  # weights are kept in bfloat16
 
 
@@ -149,3 +149,14 @@ def test_other_weights_are_refused(tmp_path):
     save_weights(tmp_path / "wrong.safetensors", PARAMS, {"ear": asdict(Ear())})
     with pytest.raises(CheckpointError, match="do not fit"):
         Hearing.load(tmp_path / "wrong.safetensors")
+
+
+def test_what_sounds_at_the_very_edges_is_heard(at_once):
+    hearing = Hearing(PARAMS, SMALL)
+    hearing._hear = spelling([(8, "now "), (500 + 11, "end")])
+    first, last = hearing.listen([np.zeros(10 * RATE, np.float32)])
+    assert (first.start, last.end) == (0, 10) and first.end == last.start == pytest.approx(9.8)
+    assert len(first.codes) == 245 and len(last.codes) == 5
+    (now,), (end,) = first.words, last.words
+    assert (now.text, now.start) == ("now", 0) and (end.text, end.end) == ("end", 10)
+    assert list(hearing.listen([])) == []

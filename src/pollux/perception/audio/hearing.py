@@ -11,8 +11,10 @@ Axis letters: B stretches heard at once, F frames of 10 ms, M mel bands, S sampl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +36,8 @@ SECONDS = 10  # heard together
 CODES_A_SECOND = 25
 _STRETCH = SECONDS * 100  # frames
 _TOGETHER = 8  # stretches: 90 ms of work on a core, and 2 MB of each layer's numbers
+# Silence before and behind a sound: letters are told a little before or after they are heard, and would be lost at its edges.
+_EDGE = np.zeros(RATE // 5, np.float32)
 _AHEAD = 2  # times as many that are made into frames while others are heard
 
 
@@ -62,10 +66,17 @@ class Hearing:
         return cls({name: part for name, part in params.items() if name != "teach"}, ear, shipped())
 
     def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[Heard]:
-        """What is heard in consecutive samples, float32 [S] each, -1 to 1: ten seconds at a time, the last of them shorter.
+        """What is heard in consecutive samples, float32 [S] each, -1 to 1: ten seconds at a time, the first and the last shorter.
 
         Times count from the first sample. A word is given with the ten seconds that it begins in, once and whole.
         """
+        counted = _Counted(blocks)
+        for heard in self._listen(chain([_EDGE], counted, [_EDGE])):
+            if (inner := _between_edges(heard, counted.samples / RATE)) is not None:
+                yield inner
+
+    def _listen(self, blocks: Iterable[np.ndarray]) -> Iterator[Heard]:
+        """Likewise, without the edges."""
         words, waiting, frames = Words(self.lexicon), _Waiting(), _Frames(FRAMES * self.ear.halo)
         with ThreadPoolExecutor(1) as ahead:
             for part in _ahead(ahead, frames.cut(blocks)):
@@ -75,6 +86,30 @@ class Hearing:
                     codes = codes_BU[row, : -(-samples // (RATE // CODES_A_SECOND))].astype(np.int32)
                     yield from waiting.add(samples, codes, words.feed(chances), words.since)
         yield from waiting.finish(words.finish())
+
+
+class _Counted:
+    """Blocks, and how many samples there have been."""
+
+    def __init__(self, blocks: Iterable[np.ndarray]) -> None:
+        self._blocks, self.samples = blocks, 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for block in self._blocks:
+            self.samples += block.size
+            yield block
+
+
+def _between_edges(heard: Heard, seconds: float) -> Heard | None:
+    """What was heard of the sound itself, of which there are so many seconds; None where that is nothing."""
+    edge = _EDGE.size / RATE
+    start, end = max(heard.start - edge, 0.0), min(heard.end - edge, seconds)
+    if end <= start:
+        return None
+    first = round((start + edge - heard.start) * CODES_A_SECOND)
+    codes = heard.codes[first : first + math.ceil(round((end - start) * CODES_A_SECOND, 6))]
+    inside = lambda time: min(max(time - edge, start), seconds)  # noqa: E731
+    return Heard(start, end, codes, tuple(word._replace(start=inside(word.start), end=inside(word.end)) for word in heard.words))
 
 
 def _heard(params: Tree, ear: Ear, mel_BFM: jax.Array) -> tuple[jax.Array, jax.Array]:

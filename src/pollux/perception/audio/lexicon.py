@@ -17,10 +17,10 @@ import numpy as np
 
 NOTHING, SPACE = 0, 1
 ALPHABET = " 'abcdefghijklmnopqrstuvwxyz"  # of symbols from 1 on
-_CANDIDATES = 64
+_CANDIDATES = 200
 _UNHEARD = -30.0  # the least log-probability: a symbol may be missed altogether
-_COMMON = 0.7  # what a word's being common counts beside the sound, in nats for a nat
-_UNKNOWN = 4.0  # nats that a word which is not known has to be the likelier by
+_COMMON = 0.8  # what a word's being common counts beside the sound, in nats for a nat
+_UNKNOWN = 6.0  # nats that a word which is not known has to be the likelier by
 
 
 class Lexicon:
