@@ -134,6 +134,6 @@ def test_words_stand_where_their_letters_are():
     line = Found(0, strip, np.zeros((32, columns, 3), np.float32))
     places = (np.arange(10) + 0.5) * 12 + 6  # pixels from the outer box's left edge, which is six before the strip's
     begins = np.round(places / strips.outer(strip).width * columns / letters.STEP - 0.5).astype(int)
-    one, two = _words(line, "abcd  wxyz", begins, (100, 200, 3))
+    one, two = _words(line, "abcd  wxyz", begins, np.ones(len(begins)), (100, 200, 3))
     assert (one.text, two.text) == ("abcd", "wxyz")
     assert np.allclose(one.region, (0.2, 0.4, 0.44, 0.6), atol=0.02) and np.allclose(two.region, (0.56, 0.4, 0.8, 0.6), atol=0.02)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
+
+from pollux.perception.known import known
 
 NOTHING, SPACE = 0, 1
 ALPHABET = " 'abcdefghijklmnopqrstuvwxyz"  # of symbols from 1 on
@@ -84,5 +85,5 @@ def _symbols(word: str) -> list[int]:
 
 @cache
 def shipped() -> Lexicon:
-    """The 12,000 commonest words of the novels that Pollux is trained on, which are in the public domain."""
-    return Lexicon(files(__package__).joinpath("lexicon.txt").read_text().split())
+    """The words of `perception.known`."""
+    return Lexicon(list(known()))

@@ -30,6 +30,7 @@ from pollux.perception.percepts import Seen, Word
 from pollux.perception.vision import strips
 from pollux.perception.vision.finder import line_map
 from pollux.perception.vision.letters import STEP, decoded, likeliest
+from pollux.perception.vision.spelling import mended
 from pollux.perception.vision.strips import Strip
 from pollux.perception.vision.trunk import CELL, features
 
@@ -85,8 +86,8 @@ class Sight:
         """
         codes, found = self.look(pictures)
         words: list[list[Word]] = [[] for _ in pictures]
-        for line, text, begins in self.read(found):
-            words[line.picture] += _words(line, text, begins, pictures[line.picture].shape)
+        for line, text, begins, chances in self.read(found):
+            words[line.picture] += _words(line, text, begins, chances, pictures[line.picture].shape)
         return [Seen(ids, tuple(read)) for ids, read in zip(codes, words, strict=True)]
 
     def look(self, pictures: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[Found]]:
@@ -102,15 +103,15 @@ class Sight:
                     found += _cuts(i, pictures[i], map_GJ3)
         return codes, found
 
-    def read(self, lines: list[Found]) -> Iterator[tuple[Found, str, np.ndarray]]:
-        """Lines that say something, with the text and the step that each character begins at."""
+    def read(self, lines: list[Found]) -> Iterator[tuple[Found, str, np.ndarray, np.ndarray]]:
+        """Lines that say something, with the text, the step that each character begins at, and how likely it is."""
         for width, some in _by_width(lines):
             count = next(n for n in _WIDTHS[width] if n >= len(some))
             symbols, chances = map(np.asarray, _reading(self.params, _side_by_side(some, count, width)))
             for line, symbols_T, chances_T in zip(some, symbols, chances, strict=False):
                 text, begins = decoded(symbols_T[: line.pixels.shape[1] // STEP])
                 if text.strip() and float(chances_T[begins].mean()) > _DOUBTED:
-                    yield line, text, begins
+                    yield line, text, begins, chances_T[begins]
 
 
 @jax.jit
@@ -198,8 +199,8 @@ def _side_by_side(lines: list[Found], count: int, width: int) -> np.ndarray:
     return out
 
 
-def _words(line: Found, text: str, begins: np.ndarray, shape: tuple[int, ...]) -> list[Word]:
-    """A line's words with their regions."""
+def _words(line: Found, text: str, begins: np.ndarray, chances: np.ndarray, shape: tuple[int, ...]) -> list[Word]:
+    """A line's words, mended, with their regions."""
     middles = (begins + 0.5) * STEP  # columns of the strip
     advance = float(np.diff(middles).mean()) if len(middles) > 1 else float(line.pixels.shape[1]) / 2
     words, start = [], 0
@@ -207,7 +208,8 @@ def _words(line: Found, text: str, begins: np.ndarray, shape: tuple[int, ...]) -
         end = start + len(word)
         if word:
             left, right = middles[start] - advance / 2, middles[end - 1] + advance / 2
-            words.append(Word(word, _region(line, left / line.pixels.shape[1], right / line.pixels.shape[1], shape)))
+            region = _region(line, left / line.pixels.shape[1], right / line.pixels.shape[1], shape)
+            words.append(Word(mended(word, chances[start:end]), region))
         start = end + 1
     return words
 

@@ -56,7 +56,7 @@ def lines(sight: Sight, scenes: Scenes, seed: int, count: int, shape: tuple[int,
     for numbers in _some(range(count)):
         made = [scenes.make(seed, n, *shape) for n in numbers]
         read: list[list[tuple[Strip, str]]] = [[] for _ in made]
-        for line, text, _ in sight.read(sight.look([scene.pixels for scene in made])[1]):
+        for line, text, *_ in sight.read(sight.look([scene.pixels for scene in made])[1]):
             read[line.picture].append((line.strip, text))
         total += sum(np.array(_compared(scene, said)) for scene, said in zip(made, read, strict=True))
     return Lines(*map(int, total))
@@ -88,7 +88,7 @@ def reading(sight: Sight, scenes: Scenes, seed: int, count: int, shape: tuple[in
             picture = Image.fromarray(scene.pixels)
             found += [Found(len(texts) + i, strip(x), strips.cut(picture, strip(x))) for i, x in enumerate(scene.lines)]
             texts += [line.text for line in scene.lines]
-        read = {line.picture: text.strip() for line, text, _ in sight.read(found)}
+        read = {line.picture: text.strip() for line, text, *_ in sight.read(found)}
         errors = sum(edits(read.get(i, ""), text) for i, text in enumerate(texts))
         total += np.array([len(texts), len(read), len(read), len(read), sum(map(len, texts)), errors])
     return Lines(*map(int, total))
