@@ -8,11 +8,12 @@ import pytest
 
 from pollux.media.decode import Senses, read
 from pollux.media.senses import RATE
-from pollux.media.transcript import FRAME, PICTURE, SIGHTS, SOUND
+from pollux.media.transcript import FRAME, PICTURE, SIGHTS, SOUND, Writer
 from pollux.perception.perceive import Detail, Perception
 from pollux.perception.percepts import Heard, Said, Seen, Word
 from pollux.perception.remember import Remembered
 from pollux.perception.stretches import stretches
+from pollux.perception.written import write_heard
 
 
 class Eyes:
@@ -170,3 +171,12 @@ def test_a_picture_seen_before_is_not_looked_at_again():
     sight.see([np.full((4, 4, 3), 9, np.uint8)])
     sight.see(pictures[:1])
     assert eyes.looked == 5  # the oldest was forgotten
+
+
+def test_a_line_ends_where_nobody_speaks_for_long():
+    writer = Writer("talk.wav")
+    said = (Said("go", 0.2, 0.5), Said("on", 0.7, 0.9), Said("stop", 1.6, 2.0))
+    write_heard(writer, Heard(0.0, 3.0, np.zeros(75, np.int32), said))
+    transcript = writer.done()
+    assert transcript.text == "00:00\ngo on\nstop\n"
+    assert transcript.place(12, 16).start == pytest.approx(1.6)

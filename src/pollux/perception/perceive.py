@@ -7,7 +7,7 @@
 Pictures and sound are streamed: of a film of ten hours no more than some frames and seconds are in memory at a time.
 
     picture: <image> words \\n codes            frame: <frame> 12:34 \\n words \\n codes
-    sound:   <audio> 12:34 \\n words \\n codes    (ends where nobody speaks: what is said in one breath stays together)
+    sound:   <audio> 12:34 \\n words \\n codes    (a line for each breath; ends where nobody speaks)
 
 Axis letters: H, W rows and columns of pixels; R, C rows and columns of cells; N codes.
 """

@@ -1,4 +1,4 @@
-"""Percepts as a transcript: the time, the words line by line, and behind them the codes."""
+"""Percepts as a transcript: the time, the words line by line or breath by breath, and behind them the codes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import numpy as np
 
 from pollux.media.senses import Region, clock
 from pollux.media.transcript import SIGHTS, SOUND, Run, Writer
-from pollux.perception.percepts import Heard, Seen, Word
+from pollux.perception.percepts import Heard, Said, Seen, Word
 
 # Two words are on one line where they share this much of the lower one's height.
 _SAME_LINE = 0.5
+_PAUSE = 0.55  # seconds without a word behind which a line ends
 
 
 def write_heard(writer: Writer, heard: Heard) -> None:
     writer.mark(SOUND)
     writer.words([Run(f"{clock(heard.start)}\n", heard.start, heard.end)])
-    writer.words(_spaced([Run(*word) for word in heard.words]))
+    for breath in _breaths(heard):
+        writer.words(_spaced([Run(*word) for word in breath]))
     writer.codes(np.asarray(heard.codes) + SIGHTS)
 
 
@@ -26,6 +28,17 @@ def write_seen(writer: Writer, seen: Seen, time: float | None, within: Region | 
     for line in _lines(seen):
         writer.words(_spaced([Run(word.text, time, time, _placed(word.region, within)) for word in line]))
     writer.codes(np.asarray(seen.codes).reshape(-1))
+
+
+def _breaths(heard: Heard) -> list[list[Said]]:
+    """Words by breath: a pause is all that tells where a sentence ends."""
+    breaths: list[list[Said]] = []
+    for word in heard.words:
+        if breaths and word.start - breaths[-1][-1].end <= _PAUSE:
+            breaths[-1].append(word)
+        else:
+            breaths.append([word])
+    return breaths
 
 
 def _spaced(words: list[Run]) -> list[Run]:
