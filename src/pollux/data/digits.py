@@ -102,8 +102,8 @@ def _pngs(path: Path) -> np.ndarray:
                 what = f"{path} holds {len(entries):,} pictures (*.png); 1 to {_MOST_PICTURES:,} is what is read"
                 raise MediaError(what, "name a folder with Omniglot's zip files", path=str(path))
             return np.stack([_png(path, entry, file) for entry in entries])
-    # zipfile raises the last two for a password, and for a way of packing that it does not know
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    # zipfile raises the last one for a password, and for a way of packing that it does not know
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise MediaError(f"{path} is damaged or locked: {error}", "fetch it again", path=str(path)) from error
 
 
