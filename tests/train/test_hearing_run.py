@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pollux.base.checkpoint import load_weights
+from pollux.base.checkpoint import load_weights, save_weights
 from pollux.base.errors import CheckpointError, TrainingError
 from pollux.data.speech.clips import MOST_LETTERS, Batch, symbols
 from pollux.data.speech.shelf import Utterance
@@ -51,6 +51,22 @@ def test_a_folder_goes_on_with_its_own_run(tmp_path):
     train(RUN, SHELVES, tmp_path, show=False, stop_after=1)
     with pytest.raises(CheckpointError, match="another seed"):
         train(replace(RUN, seed=1), SHELVES, tmp_path, show=False)
+
+
+def test_it_begins_from_a_model_that_hears(tmp_path):
+    there = train(RUN, SHELVES, tmp_path / "there", show=False)
+    heard, _ = load_weights(there)
+    save_weights(tmp_path / "model.safetensors", {"senses": {"hearing": {k: v for k, v in heard.items() if k != "teach"}}}, {})
+    run = replace(RUN, begin=tmp_path / "model.safetensors", optimizer=replace(RUN.optimizer, rate=0.0, matrix_rate=0.0))
+    same, _ = load_weights(train(run, SHELVES, tmp_path / "on", show=False, stop_after=1))
+    for name in set(heard) - {"teach"}:  # those are not in the file
+        for ours, theirs in zip(jax.tree.leaves(same[name]), jax.tree.leaves(heard[name]), strict=True):
+            np.testing.assert_allclose(ours.astype(np.float32), theirs.astype(np.float32), rtol=1e-2)
+    (tmp_path / "model.safetensors").unlink()
+    train(run, SHELVES, tmp_path / "on", show=False)  # it goes on without
+    with pytest.raises(CheckpointError, match="hears with another net: .* is wanted"):
+        save_weights(tmp_path / "other.safetensors", {"senses": {"hearing": {"stem": np.zeros((2, 2))}}}, {})
+        train(replace(RUN, begin=tmp_path / "other.safetensors"), SHELVES, tmp_path / "no", show=False)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):

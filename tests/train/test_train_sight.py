@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pollux.base.checkpoint import save_weights
 from pollux.base.errors import CheckpointError, ConfigError
 from pollux.base.weights import initial
 from pollux.data.scenes import labelled
@@ -82,6 +83,19 @@ def test_looking_has_a_gradient_everywhere():
     grads, numbers = jax.jit(jax.grad(losses.look, has_aux=True))(params, batch)
     assert all(float(abs(g).max()) > 0 and bool(np.isfinite(g).all()) for g in jax.tree.leaves(grads))
     assert set(numbers) == {"core", "edges", "overlap", "shown", "named", "right"}
+
+
+def test_it_begins_from_a_model_that_sees(sources, tmp_path):
+    given = initial(losses.table_of("read"), 7)
+    save_weights(tmp_path / "model.safetensors", {"senses": {"sight": given}}, {})
+    plan = SightRun("read", sources, 1, scenes=1, begin=tmp_path / "model.safetensors")
+    state = run.start(plan, batches.read(batches.supply(sources), plan, 0))
+    for ours, theirs in zip(jax.tree.leaves(state.params), jax.tree.leaves(given), strict=True):
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs, rtol=1e-2)  # matrices are kept in bfloat16
+    save_weights(tmp_path / "blind.safetensors", given, {})
+    with pytest.raises(CheckpointError, match="holds no senses"):
+        run.start(replace(plan, begin=tmp_path / "blind.safetensors"), batches.read(batches.supply(sources), plan, 0))
 
 
 def test_empty_rows_and_impossible_ones_teach_nothing():

@@ -77,6 +77,20 @@ def initial(table: Tree, seed: int) -> Tree:
     return map_table(lambda name, row: _value(row, jax.random.fold_in(key, zlib.crc32(name.encode()))), table)
 
 
+def begun(fresh: Tree, given: Tree) -> Tree:
+    """``fresh``, with what ``given`` has of the same name in place of it, in the same dtype. Raises ValueError where the two are of
+    different shapes."""
+    have = flatten(given)
+
+    def one(path: tuple, value: jax.Array) -> jax.Array:
+        found = have.get(path_name(path), value)
+        if found.shape != value.shape:
+            raise ValueError(f"{path_name(path)} is {found.shape}, and {value.shape} is wanted")
+        return jnp.asarray(found, value.dtype)
+
+    return jax.tree_util.tree_map_with_path(one, fresh)
+
+
 def count(table: Tree) -> int:
     """Number of parameters."""
     rows = jax.tree_util.tree_leaves(table, is_leaf=is_weight)

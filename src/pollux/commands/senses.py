@@ -29,6 +29,7 @@ pollux senses look --fonts /usr/share/fonts --photos photos/ --texts novels/ --c
 pollux senses read --fonts /usr/share/fonts --photos photos/ --texts novels/
 pollux senses speech --texts novels/ --digits fsdd.tar --out runs/speech
 pollux senses hear --speech runs/speech
+pollux senses hear --speech runs/speech --from base --out runs/further
 pollux senses join --model runs/further --look runs/look --read runs/read --hear runs/hear --out mine.safetensors
 pollux senses measure --look runs/look --read runs/read --fonts other-fonts/ --photos other-photos/ --texts other-novels/
 """
@@ -40,6 +41,8 @@ _NEEDED = {
 _TAKEN = {name: {*needed, "out", "steps"} for name, needed in _NEEDED.items()}
 _TAKEN["speech"] = {"texts", "digits", "prompts", "hours", "out"}
 _TAKEN["join"] -= {"steps"}
+for _name in ("look", "read", "hear"):
+    _TAKEN[_name].add("begin")
 _TAKEN["measure"] = {*_NEEDED["measure"], "classes", "n"}
 _STEPS = {"look": 14_000, "read": 20_000, "hear": 10_000}
 _SHARES = (0.68, 0.2, 0.12)  # of what is heard in training: made, digits, prompts
@@ -60,6 +63,8 @@ def add(commands) -> None:
     parser.add_argument("--prompts", **folder, help=help_prompts)
     parser.add_argument("--hours", type=float, default=15.0, metavar="N", help="of made speech (default: 15)")
     parser.add_argument("--speech", **folder, help="what 'pollux senses speech' made")
+    help_from = "a model whose nets look, read or hear begin from (default: random weights)"
+    parser.add_argument("--from", dest="begin", metavar="MODEL", help=help_from)
     parser.add_argument("--model", metavar="MODEL", help="a model that knows codes, such as 'pollux train further' makes")
     for name in ("look", "read", "hear"):
         parser.add_argument(f"--{name}", **folder, help=f"where 'pollux senses {name}' was trained")
@@ -91,10 +96,10 @@ def _check(args: argparse.Namespace) -> None:
     for name in _NEEDED[args.part]:
         if not getattr(args, name):
             args.parser.error(f"{args.part} needs --{name}")
-    every = "fonts photos texts classes digits prompts speech model look read hear steps hours n".split()
+    every = "fonts photos texts classes digits prompts speech begin model look read hear steps hours n".split()
     for name in every:
         if name not in _TAKEN[args.part] and getattr(args, name) != args.parser.get_default(name):
-            args.parser.error(f"{args.part} has no --{name}; leave it out")
+            args.parser.error(f"{args.part} has no --{'from' if name == 'begin' else name}; leave it out")
     if args.steps is not None and args.steps < 1:
         args.parser.error("--steps must be 1 or more")
     if not args.hours > 0:
@@ -109,7 +114,14 @@ def _see(args: argparse.Namespace, out: Path) -> Path:
 
     sources = Sources(tuple(args.fonts), args.photos, args.texts, args.classes, args.digits)
     more = {"scenes": 4, "labelled": 72} if args.part == "look" else {}
-    return train(SightRun(args.part, sources, args.steps or _STEPS[args.part], **more), out, show=sys.stderr.isatty())
+    run = SightRun(args.part, sources, args.steps or _STEPS[args.part], begin=_begin(args), **more)
+    return train(run, out, show=sys.stderr.isatty())
+
+
+def _begin(args: argparse.Namespace) -> Path | None:
+    from pollux.base import models
+
+    return models.find(args.begin) if args.begin else None
 
 
 def _speech(args: argparse.Namespace, out: Path) -> Path:
@@ -138,7 +150,8 @@ def _hear(args: argparse.Namespace, out: Path) -> Path:
     shelves = [(shelf, share) for name, share in zip(patterns, _SHARES, strict=True) if (shelf := Shelf(args.speech, name))]
     if not shelves:
         raise ConfigError(f"there is no speech in {args.speech}", "make some first: pollux senses speech --texts DIR")
-    return train(replace(HearingRun(), steps=args.steps or _STEPS["hear"]), shelves, out, show=sys.stderr.isatty())
+    run = replace(HearingRun(), steps=args.steps or _STEPS["hear"], begin=_begin(args))
+    return train(run, shelves, out, show=sys.stderr.isatty())
 
 
 def _join(args: argparse.Namespace, out: Path) -> Path:

@@ -38,6 +38,18 @@ def perception(params: Tree, about: dict) -> Perception | None:
     return Perception(Sight(jax.device_put(params[KEY]["sight"])), Hearing(params[KEY]["hearing"], ear, shipped()))
 
 
+def senses_of(model: Path) -> Tree:
+    """The weights of a model's senses: ``sight`` and ``hearing``.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or holds no senses.
+    """
+    params, _ = load_weights(model)
+    if KEY not in params:
+        raise CheckpointError(f"{model} holds no senses", "begin from random weights, or join some first: pollux senses join")
+    return params[KEY]
+
+
 def join(model: Path, sight: Path, hearing: Path, path: Path) -> None:
     """A model and its senses as one file.
 

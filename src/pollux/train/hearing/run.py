@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import jax
@@ -21,6 +21,7 @@ from pollux.base.errors import CheckpointError, TrainingError
 from pollux.data.speech.clips import Batch, Clips
 from pollux.data.speech.shelf import WHO, Utterance
 from pollux.perception.audio.net import Ear
+from pollux.perception.senses import senses_of
 from pollux.train.hearing.step import Report, State, Weighed, make_step, start
 from pollux.train.optimizer import OptimizerConfig
 from pollux.train.progress import read_metrics
@@ -38,6 +39,7 @@ class HearingRun:
     """Everything that a run is, but for the sound that it hears.
 
     Attributes:
+        begin: A model whose hearing to begin from; None for random weights. A run that goes on has no more use for it.
         rows: Clips of ten seconds in a step.
         kept: How much of the moving mean of the weights stays from one step to the next.
     """
@@ -51,6 +53,7 @@ class HearingRun:
     weighed: Weighed = Weighed()
     kept: float = 0.999
     save_minutes: float = 5.0
+    begin: Path | None = None
 
 
 def train(run: HearingRun, shelves: Shelves, folder: Path, *, show: bool = True, stop_after: int | None = None) -> Path:
@@ -64,13 +67,14 @@ def train(run: HearingRun, shelves: Shelves, folder: Path, *, show: bool = True,
 
     Raises:
         TrainingError: when the loss is not finite, or rises far above its best; states saved before stay.
-        CheckpointError: when the folder holds another run.
+        CheckpointError: when the folder holds another run, or the weights to begin from are none of such hearing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    states, note = States(folder / "states"), json.loads(json.dumps(asdict(run)))
-    state = start(run.ear, run.optimizer, run.steps, run.seed)
+    states, note = States(folder / "states"), json.loads(json.dumps(asdict(replace(run, begin=None))))
     try:
-        if (latest := states.latest()) is not None:
+        latest = states.latest()
+        state = _begun(run if latest is None else replace(run, begin=None))
+        if latest is not None:
             _check_same(note, states.note(latest), folder)
             state = states.restore(latest, state)
         progress = Progress(run, folder, int(state.step), show)
@@ -82,6 +86,14 @@ def train(run: HearingRun, shelves: Shelves, folder: Path, *, show: bool = True,
     finally:
         states.close()
     return saving.weights(state)
+
+
+def _begun(run: HearingRun) -> State:
+    given = senses_of(run.begin)["hearing"] if run.begin else None
+    try:
+        return start(run.ear, run.optimizer, run.steps, run.seed, given)
+    except ValueError as error:
+        raise CheckpointError(f"{run.begin} hears with another net: {error}", "begin from random weights") from error
 
 
 class Saving:

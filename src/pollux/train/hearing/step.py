@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from pollux.base.weights import Tree, initial
+from pollux.base.weights import Tree, begun, initial
 from pollux.data.speech.clips import Batch
 from pollux.media.mel import FLOOR
 from pollux.perception.audio.net import FRAMES, Ear, Felt, hear, scaled, table, teach
@@ -64,9 +64,9 @@ class Report(NamedTuple):
     sound: jax.Array
 
 
-def start(ear: Ear, optimizer: OptimizerConfig, steps: int, seed: int) -> State:
-    """The state before the first step."""
-    weights = initial(table(ear), seed)
+def start(ear: Ear, optimizer: OptimizerConfig, steps: int, seed: int, given: Tree | None = None) -> State:
+    """The state before the first step. What is not ``given`` begins at random; ValueError where it is of another shape."""
+    weights = begun(initial(table(ear), seed), given or {})
     memory = make_optimizer(optimizer, table(ear), steps).init(weights)
     return State(weights, jax.tree.map(jnp.copy, weights), memory, jnp.zeros((), jnp.int32))
 

@@ -40,6 +40,7 @@ class SightRun:
         half: ``"look"`` or ``"read"``.
         scenes: Pictures with text in a step (4 are enough to look at). labelled: pictures with a class in a step of ``look``.
         workers: Processes that make pictures.
+        begin: A model whose sight to begin from; None for random weights. A run that goes on has no more use for it.
     """
 
     half: str
@@ -50,6 +51,7 @@ class SightRun:
     seed: int = 0
     workers: int = 1
     save_minutes: float = 5.0
+    begin: Path | None = None
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(matrix_rate=0.02, rate=2e-3, decay=0.4, warmup=300))
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,8 @@ import optax
 
 from pollux.base.checkpoint import States, load_weights, save_weights
 from pollux.base.errors import CheckpointError, TrainingError
-from pollux.base.weights import Tree, count, initial
+from pollux.base.weights import Tree, begun, count, initial
+from pollux.perception.senses import senses_of
 from pollux.train.optimizer import make_optimizer
 from pollux.train.progress import read_metrics
 from pollux.train.sight.batches import Ahead
@@ -67,8 +68,13 @@ def make_step(run: SightRun) -> Callable[[State, Any], State]:
 
 
 def start(run: SightRun, batch: Any) -> State:
-    """The state before the first step."""
+    """The state before the first step. Raises CheckpointError where the weights to begin from are none of such sight."""
     params = initial(table_of(run.half), run.seed)
+    if run.begin is not None:
+        try:
+            params = begun(params, senses_of(run.begin)["sight"])
+        except ValueError as error:
+            raise CheckpointError(f"{run.begin} sees with other nets: {error}", "begin from random weights") from error
     _, numbers = jax.eval_shape(loss_of(run.half), params, batch)
     sums = {name: jnp.zeros(()) for name in ("loss", *numbers)}
     memory = make_optimizer(run.optimizer, table_of(run.half), run.steps).init(params)
@@ -83,7 +89,7 @@ def train(run: SightRun, folder: Path, *, show: bool = False) -> Path:
 
     Raises:
         ConfigError: a folder that pictures are made of does not hold what it should.
-        CheckpointError: the folder holds another run.
+        CheckpointError: the folder holds another run, or the weights to begin from are none of such sight.
         TrainingError: the loss is not finite; states saved before stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +100,7 @@ def train(run: SightRun, folder: Path, *, show: bool = False) -> Path:
             _check_same(_note(run), states.note(latest), folder)
         with Ahead(run, latest or 0) as batches:
             batch = batches()
-            state = start(run, batch)
+            state = start(run if latest is None else replace(run, begin=None), batch)
             if latest is not None:
                 state = states.restore(latest, state)
                 log.info("going on from step %d of %d, saved in %s", latest, run.steps, folder)
