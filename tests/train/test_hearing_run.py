@@ -64,7 +64,7 @@ def test_it_begins_from_a_model_that_hears(tmp_path):
             np.testing.assert_allclose(ours.astype(np.float32), theirs.astype(np.float32), rtol=1e-2)
     (tmp_path / "model.safetensors").unlink()
     train(run, SHELVES, tmp_path / "on", show=False)  # it goes on without
-    with pytest.raises(CheckpointError, match="hears with another net: .* is wanted"):
+    with pytest.raises(CheckpointError, match="hears with another net"):
         save_weights(tmp_path / "other.safetensors", {"senses": {"hearing": {"stem": np.zeros((2, 2))}}}, {})
         train(replace(RUN, begin=tmp_path / "other.safetensors"), SHELVES, tmp_path / "no", show=False)
 
