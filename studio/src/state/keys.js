@@ -1,4 +1,5 @@
 // The keyboard: what shared/Shortcuts.svelte lists.
+import { flushSync } from 'svelte'
 import { passages } from '../wire/evidence.js'
 import { house } from './house.svelte.js'
 import { begin, material, path, prompt } from './prompt.svelte.js'
@@ -16,7 +17,11 @@ const withControl = {
   '/': () => (house.dialog = 'keys'),
 }
 
-const focus = () => setTimeout(() => document.getElementById('question')?.focus(), 30)
+/** At once: what is typed next is meant for the question. */
+function focus() {
+  flushSync()
+  document.getElementById('question')?.focus()
+}
 
 export function keyboard(event) {
   if (event.isComposing || event.defaultPrevented || document.querySelector('dialog[open]')) return // a dialog has keys of its own

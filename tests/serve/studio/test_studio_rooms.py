@@ -20,6 +20,7 @@ class TestRooms:
 
     def test_files(self, page):
         attach(page, "listed.txt")
+        expect(page.get_by_role("meter")).not_to_have_attribute("aria-valuenow", "0", timeout=SECONDS)  # counted, while it is there
         page.keyboard.press("Alt+4")
         row = page.get_by_role("row", name=re.compile("listed.txt")).first
         row.get_by_role("button", name="Look").click()
