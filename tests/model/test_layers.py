@@ -55,7 +55,7 @@ def test_a_shift_of_all_positions_changes_nothing(length, shift):
 
     def at(first):
         before = jnp.arange(first - 16, first)[None]
-        past = Past(key, value, value[..., :0], jnp.zeros_like(before), before, conv)
+        past = Past(key, value, value[..., :0], value[..., :0], jnp.zeros_like(before), before, conv)
         sight = Sight(jnp.arange(first, first + length)[None], jnp.zeros((1, length), jnp.int32))
         return run(x, w, row=Row(jnp.full((1, length), 40), sight), past=past)[0]
 

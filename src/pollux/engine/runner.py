@@ -153,6 +153,10 @@ def _kept(key_TKD: jax.Array, value_TKD: jax.Array, bits: int) -> tuple[Coded, C
 def slide(past: Past, counts_B: jax.Array, new: int) -> Past:
     """A past as long as before the ``new`` tokens at its end, of which ``counts`` are real: its end is the last real token."""
 
+    if new == 1:  # by far the most frequent, and ten times slower as the gather that a slice by row becomes
+        moved = lambda x: jnp.where(counts_B.reshape(-1, *[1] * (x.ndim - 1)) > 0, x[:, 1:], x[:, :-1])  # noqa: E731
+        return jax.tree.map(moved, past)
+
     def row(x, count):
         return jax.lax.dynamic_slice_in_dim(x, count, x.shape[0] - new, axis=0)
 

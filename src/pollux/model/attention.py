@@ -112,7 +112,7 @@ def attention(
     past, sight = join(past, own), joined_sight(past, row.sight)
     key = past.key
     if looks_ahead(layer, config):
-        key, sight = _with_what_follows(past, sight, w["ahead_temperature"], config)
+        past, key, sight = _with_what_follows(past, sight, row.token.shape[1], w["ahead_temperature"], config)
     if asking and row.age is not None:
         q, key = with_slope(q, columns["recency"], pick(row.age, row.where)), with_age(key, row.age)
     part, found = _near(q, row, past.value, key, sight, layer, config), None
@@ -139,18 +139,25 @@ def _project(x: jax.Array, w: dict, names: tuple[str, ...]) -> dict[str, jax.Arr
 
 
 def _kept(columns: dict, layer: LayerSpec, config: ModelConfig) -> tuple[jax.Array, ...]:
-    """Of new tokens: key, value and ahead, as in `Past`."""
+    """Of new tokens: key, value, ahead and follows, as in `Past`; nothing is known of the last yet."""
     split = lambda x, size: x.reshape(*x.shape[:2], config.kv_heads_of(layer), size)  # noqa: E731
     key, value = (split(columns[name], config.head_dim) for name in ("key", "value"))
-    return rms_norm(key), value, split(columns["ahead"], 3 * config.follows) if "ahead" in columns else value[..., :0]
+    ahead = split(columns["ahead"], 3 * config.follows) if "ahead" in columns else value[..., :0]
+    return rms_norm(key), value, ahead, jnp.zeros_like(ahead[..., : ahead.shape[-1] // 3])
 
 
-def _with_what_follows(past: Past, sight: Sight, temperature: jax.Array, config: ModelConfig) -> tuple[jax.Array, Sight]:
-    """Keys [B, S, K, D + A] that hold what follows them, and from where on they are seen."""
+def _with_what_follows(
+    past: Past, sight: Sight, new: int, temperature: jax.Array, config: ModelConfig
+) -> tuple[Past, jax.Array, Sight]:
+    """The past, of whose tokens the last ``new`` are new, with what follows them; keys [B, S, K, D + A] that hold it, and from where
+    on they are seen. Those which do not see as far as the new tokens stay as they are."""
     stretch = stretches(past.token, sight)
-    follows = look_ahead(past.ahead, Sight(sight.index, stretch), temperature, config.ahead, config.rotary_base)
-    key = jnp.concatenate([past.key, follows.astype(past.key.dtype)], axis=-1)
-    return key, sight._replace(index=settled(sight.index, stretch, config.ahead))
+    old = max(past.token.shape[1] - new - config.ahead, 0)
+    changed = Sight(sight.index[:, old:], stretch[:, old:])
+    follows = look_ahead(past.ahead[:, old:], changed, temperature, config.ahead, config.rotary_base)
+    past = past._replace(follows=jnp.concatenate([past.follows[:, :old], follows.astype(past.key.dtype)], axis=1))
+    key = jnp.concatenate([past.key, past.follows], axis=-1)
+    return past, key, sight._replace(index=settled(sight.index, stretch, config.ahead))
 
 
 def _near(q, row: Row, value, key, sight: Sight, layer: LayerSpec, config: ModelConfig) -> Partial:

@@ -21,6 +21,7 @@ class Past(NamedTuple):
 
     key, value: [B, P, K, D]; keys are not yet rotated, and do not yet hold what follows them.
     ahead: [B, P, K, 3A], query, key and value by which keys look ahead (`ahead.look_ahead`); A is 0 where they do not.
+    follows: [B, P, K, A], what they saw there; that of the last few is still to change.
     token, index: int32 [B, P], the tokens and their places in the stream; index -1 where the past is empty.
     conv: [B, taps - 1, W], the last inputs of the convolution.
     """
@@ -28,6 +29,7 @@ class Past(NamedTuple):
     key: jax.Array
     value: jax.Array
     ahead: jax.Array
+    follows: jax.Array
     token: jax.Array
     index: jax.Array
     conv: jax.Array
@@ -70,10 +72,10 @@ def empty_past(config: ModelConfig, layer: LayerSpec, batch: int, length: int, x
     """Room for ``length`` tokens, none of which is there. ``xp`` is jax.numpy, or numpy to have nothing compiled."""
     shape = (batch, length, config.kv_heads_of(layer))
     blank = lambda size: xp.zeros((*shape, size), jnp.bfloat16)  # noqa: E731
-    ahead = blank(3 * config.follows if looks_ahead(layer, config) else 0)
+    follows = config.follows if looks_ahead(layer, config) else 0
     conv = xp.zeros((batch, max(config.conv - 1, 0), config.width), jnp.float32)
     token, index = xp.zeros(shape[:2], jnp.int32), xp.full(shape[:2], -1, jnp.int32)
-    return Past(blank(config.head_dim), blank(config.head_dim), ahead, token, index, conv)
+    return Past(blank(config.head_dim), blank(config.head_dim), blank(3 * follows), blank(follows), token, index, conv)
 
 
 def join(past: Past, own: Past) -> Past:

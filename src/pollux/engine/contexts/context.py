@@ -23,7 +23,7 @@ from pollux.media.senses import Spot
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.template import own
 
-_FORMAT = 8
+_FORMAT = 9
 
 
 @dataclass

@@ -65,7 +65,7 @@ def widen(turn: Turn, room: int, runner: Runner) -> Turn:
             return past
         more = room - past.token.shape[1]
         before = lambda x, fill=0: np.pad(x, [(0, 0), (more, 0), *[(0, 0)] * (x.ndim - 2)], constant_values=fill)  # noqa: E731
-        arrays = {name: before(np.asarray(getattr(past, name))) for name in ("key", "value", "ahead", "token")}
+        arrays = {name: before(np.asarray(getattr(past, name))) for name in ("key", "value", "ahead", "follows", "token")}
         return past._replace(**arrays, index=before(np.asarray(past.index), -1))
 
     return turn._replace(past=[longer(past, layer) for past, layer in zip(turn.past, runner.config.layers, strict=True)])
