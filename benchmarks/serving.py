@@ -6,7 +6,7 @@
 
 together    many clients ask and ask again, most of them short questions, some about 100,000 tokens; answers are then compared, word
             for word, with what a fresh server says to the same question alone, and times to the first piece with those there
-throughput  short texts are gone on with, 64 tokens each: one after the other, and 32 at a time
+throughput  short questions, answered one after the other, and 32 at a time
 cached      a long text is cached once; the time to the first piece of an answer about it, against that of the same text saved
             and reopened without a server
 
@@ -180,33 +180,46 @@ def _times(seconds: list[float]) -> str:
     return f"median {np.median(seconds):.3f} s, p95 {_p95(seconds):.3f} s (n={len(seconds)})" if seconds else "none"
 
 
-async def _continued(url: str, book: str, count: int, at_once: int, seed: int) -> float:
-    """Tokens for each second, of texts gone on with by 64 tokens each."""
-    rng, gate, made = Random(seed), asyncio.Semaphore(at_once), 0
+def listed(book: str, number: int) -> Question:
+    """About 100 tokens, with two numbers in them, and the question for both: an answer of about 25 tokens."""
+    rng = Random(-number)
+    at, cities = rng.randrange(len(book) - 200), rng.sample("Paris Berlin Rome Madrid Vienna Lisbon Oslo Prague".split(), 2)
+    facts = " ".join(f"The special magic {city} number is: {rng.randrange(10**6, 10**7)}." for city in cities)
+    asked = f"What are the special magic numbers for {cities[0]}, and {cities[1]} mentioned in the provided text?"
+    return Question(number, False, f"{book[at : at + 120]} {facts}\n\n{asked}")
 
-    async def one(client: httpx.AsyncClient, at: int) -> int:
+
+async def _rates(url: str, book: str, numbers: range, at_once: int) -> tuple[float, float]:
+    """Answers and characters of them for each second."""
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(client: httpx.AsyncClient, number: int) -> Question:
         async with gate:
-            body = {"model": "base", "prompt": book[at : at + 400], "max_tokens": 64, "temperature": 1, "seed": at}
-            answer = await client.post(f"{url}/v1/completions", json=body)
-            return answer.raise_for_status().json()["usage"]["completion_tokens"]
+            return await ask(client, url, listed(book, number))
 
     began = time.monotonic()
     async with _client() as client:
-        made = sum(await asyncio.gather(*(one(client, rng.randrange(len(book) - 500)) for _ in range(count))))
-    return made / (time.monotonic() - began)
+        done = await asyncio.gather(*(one(client, number) for number in numbers))
+    seconds = time.monotonic() - began
+    if failed := [question.failed for question in done if question.failed]:
+        raise SystemExit(f"{len(failed)} answers of {len(done)} failed: {failed[0]}")
+    return len(done) / seconds, sum(len(question.text) for question in done) / seconds
 
 
 def throughput(args: argparse.Namespace) -> None:
     book, ratios = texts(args.data), []
     with served() as url:
         for at_once in (1, 32):
-            asyncio.run(_continued(url, book, at_once, at_once, 0))  # compiled before
+            asyncio.run(_rates(url, book, range(2 * at_once), at_once))  # compiled before
         for turn in range(1, args.turns + 1):
-            alone = asyncio.run(_continued(url, book, 16, 1, turn))
-            many = asyncio.run(_continued(url, book, 128, 32, -turn))
-            ratios.append(many / alone)
-            print(f"turn {turn}: {alone:.0f} tokens/s one at a time, {many:.0f} tokens/s 32 at a time: {many / alone:.2f}x")
-    print(f"median {np.median(ratios):.2f}x")
+            first = 1000 * turn
+            alone, many = (
+                asyncio.run(_rates(url, book, range(first, first + count), at_once)) for count, at_once in ((32, 1), (256, 32))
+            )
+            ratios.append(many[1] / alone[1])
+            told = f"{alone[0]:.1f} answers/s one at a time, {many[0]:.1f} 32 at a time"
+            print(f"turn {turn}: {told}; characters of answers: {ratios[-1]:.2f}x")
+    print(f"median {np.median(ratios):.2f}x, {min(ratios):.2f} to {max(ratios):.2f}, n={len(ratios)}")
 
 
 def cached(args: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pollux.kernels.attention import Sight, banded, fold_keys, fold_queries, unfold_queries
 from pollux.model.layers import rms_norm, rotary
@@ -31,9 +32,9 @@ def look_ahead(columns_BSK3A: jax.Array, sight: Sight, temperature: jax.Array, s
     batch, length, kv, _ = columns_BSK3A.shape
     split = lambda x: x.reshape(batch, length, temperature.size, -1)  # noqa: E731
     q, k, v = (split(x) for x in jnp.split(columns_BSK3A, 3, axis=-1))
-    near = sight.index - sight.index[:, -1:]
-    k = rotary(rms_norm(k), near, rotary_base)
-    q = rotary(rms_norm(q), near, rotary_base) * (temperature[:, None] * q.shape[-1] ** -0.5)
+    near, places = sight.index - sight.index[:, -1:], np.arange(1 - length, 1)[None]
+    k = rotary(rms_norm(k), places, rotary_base)
+    q = rotary(rms_norm(q), places, rotary_base) * (temperature[:, None] * q.shape[-1] ** -0.5)
     whole = -length % span  # the banded form needs whole windows, and one of nothing before the first token, here the last
     query, key = (Sight(_backwards(-near, whole, n), _backwards(sight.segment, whole, n, -1)) for n in (0, span))
     rows = fold_queries(_backwards(q, whole, 0), temperature.size)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pollux.kernels.attention import (
     Partial,
@@ -149,8 +150,8 @@ def _kept(columns: dict, layer: LayerSpec, config: ModelConfig) -> tuple[jax.Arr
 def _with_what_follows(
     past: Past, sight: Sight, new: int, temperature: jax.Array, config: ModelConfig
 ) -> tuple[Past, jax.Array, Sight]:
-    """The past, of whose tokens the last ``new`` are new, with what follows them; keys [B, S, K, D + A] that hold it, and from where
-    on they are seen. Those which do not see as far as the new tokens stay as they are."""
+    """The past, of whose tokens the last ``new`` are new, with what follows them; keys [B, S, K, D + A] that hold it, and from
+    where on they are seen. Those which do not see as far as the new tokens stay as they are."""
     stretch = stretches(past.token, sight)
     old = max(past.token.shape[1] - new - config.ahead, 0)
     changed = Sight(sight.index[:, old:], stretch[:, old:])
@@ -164,9 +165,11 @@ def _near(q, row: Row, value, key, sight: Sight, layer: LayerSpec, config: Model
     """Attention over the past and the tokens themselves, of which all look, or some."""
     looking, window = row.looking, layer.window if layer.reach == LOCAL else row.window
     if layer.reach == LOCAL:
-        # counted from the first query, so that angles stay exact in float32 ten million tokens into a stream
-        origin = looking.index[:, :1]
-        q, key = (rotary(x, at.index - origin, config.rotary_base) for x, at in ((q, looking), (key, sight)))
+        # counted in the row, where a document's tokens stand side by side: exact in float32 ten million tokens into a stream
+        new, past = row.token.shape[1], key.shape[1] - row.token.shape[1]
+        places = np.arange(new)[None] if row.where is None else row.where
+        q = rotary(q, places, config.rotary_base)
+        key = rotary(key, np.arange(-past, new)[None], config.rotary_base)
     softmax = _everyone if row.where is None else _some
     return softmax(fold_queries(q, config.kv_heads_of(layer)), fold_keys(key), fold_keys(value), looking, sight, window)
 

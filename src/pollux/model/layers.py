@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pollux.kernels.products import gated, linear
 
@@ -28,12 +29,17 @@ def rms_norm(x: jax.Array, gain: jax.Array | None = None) -> jax.Array:
     return y if gain is None else y * gain
 
 
-def rotary(x_BTHD: jax.Array, position_BT: jax.Array, base: float) -> jax.Array:
-    """Rotary positions (arXiv 2104.09864), halves rotated together. Angles in float32: bf16 rounds 257 to 256."""
-    half = x_BTHD.shape[-1] // 2
-    frequency = base ** (-jnp.arange(half, dtype=F32) / half)
+def rotary(x_BTHD: jax.Array, position_BT: jax.Array | np.ndarray, base: float) -> jax.Array:
+    """Rotary positions (arXiv 2104.09864), halves rotated together. Angles in float32: bf16 rounds 257 to 256.
+
+    Args:
+        position_BT: B may be 1. Where they are numpy's, their cosines and sines are constants of the program; others XLA makes anew
+            on a CPU for each number that they are multiplied with.
+    """
+    xp, half = np if isinstance(position_BT, np.ndarray) else jnp, x_BTHD.shape[-1] // 2
+    frequency = base ** (-xp.arange(half, dtype=F32) / half)
     angle = position_BT[..., None, None].astype(F32) * frequency
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    cos, sin = xp.cos(angle).astype(F32), xp.sin(angle).astype(F32)
     a, b = x_BTHD[..., :half], x_BTHD[..., half:]
     return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
 

@@ -32,7 +32,7 @@ from pollux.engine.many.job import Job, Line, Reading
 from pollux.engine.many.plan import check, plan
 from pollux.engine.many.service import Card, Listener, Load
 from pollux.engine.many.shelf import Entry, Shelf, bytes_for
-from pollux.engine.many.table import ROOMS, Output, Table, fitting, prefill, warming, widen
+from pollux.engine.many.table import ANSWER, ROOMS, Output, Table, fitting, prefill, warming, widen
 from pollux.engine.request import LONGEST_ANSWER, Answer, Ask, Done, Failed, Piece, Progress, Said, Usage
 from pollux.engine.row import Row
 from pollux.media.segment import Text
@@ -42,8 +42,6 @@ log = logging.getLogger("pollux")
 
 # The most tokens of material: as far as recall was measured.
 MOST_TOKENS = 100_000_000
-# Tokens of room that an answer begins with, beyond its question; it gets more as it grows.
-_ROOM = 128
 
 Result = TypeVar("Result")
 
@@ -305,7 +303,7 @@ class Desk:
         """Have a request's turn taken in next."""
         entry.users += 1
         job.entry, job.found = entry, found
-        room = fitting(ROOMS, job.plan.turn.size + _ROOM)
+        room = fitting(ROOMS, job.plan.turn.size + ANSWER)
         constraint = job.ask.constraint() if job.ask.constraint else None
         job.row = Row(0, job.ask.sampling, self.vocabulary, constraint, job.ask.top)
         job.room, job.pieces = room, prefill(self.runner, self.shelf.open(entry), self.shelf.device(entry), job.plan.turn, room)

@@ -23,7 +23,9 @@ from pollux.tokens.template import own
 from pollux.tokens.vocabulary import END
 
 # Numbers of rows, tokens of a turn and tokens of a piece that programs are compiled for: few, since each takes seconds, once.
-ROWS, ROOMS, PIECES = (1, 8, 32), (256, 1024, 4096, 16_384), (32, 128, 512)
+ROWS, ROOMS, PIECES = (1, 8, 32), (256, 512, 1024, 4096, 16_384), (32, 128, 256, 512)
+# Tokens of room that an answer begins with, beyond its question; it gets more as it grows.
+ANSWER = 128
 
 Guest = TypeVar("Guest")
 
@@ -84,7 +86,7 @@ def warming(runner: Runner) -> Iterator[str]:
         shared = runner.device_context(context)
         for rows, count in (*((1, piece) for piece in PIECES), *((rows, 1) for rows in ROWS)):
             tokens = np.full((rows, count), END, np.int32)
-            turn = runner.start_turn(context, rows, ROOMS[0] if count <= ROOMS[0] else ROOMS[1])
+            turn = runner.start_turn(context, rows, fitting(ROOMS, count + ANSWER))
             jax.block_until_ready(runner.step(turn, tokens, np.full(rows, count, np.int32), shared))
             yield f"{count} tokens of {rows} rows"
 
