@@ -159,17 +159,6 @@ def test_a_shortlist_holds_nothing_from_spare_room():
     assert (np.asarray(found.index)[np.asarray(found.weight) > 0] < length).all()
 
 
-def test_an_accelerator_gathers_what_a_cpu_looks_at_chunk_by_chunk(monkeypatch):
-    q, key, value, _ = resembling(1.0, 4 * KEY_BLOCK)
-    each = retrieve(q, key, value, np.int32(4 * KEY_BLOCK - 3), CHUNK, 4)
-    monkeypatch.setattr(retrieval, "_on_cpu", lambda: False)
-    retrieve.clear_cache()
-    together = retrieve(q, key, value, np.int32(4 * KEY_BLOCK - 3), CHUNK, 4)
-    retrieve.clear_cache()
-    for a, b in zip(jax.tree.leaves(each), jax.tree.leaves(together), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4)
-
-
 def test_more_rows_than_a_batch_of_rows():
     """Rows are gathered in batches; the last one may be short."""
     q, key, value = context(64, 64)

@@ -123,25 +123,13 @@ def _slice(key_KSD: Coded, head: int, start, size: int) -> Coded:
 
 def _scores(q_RD: jax.Array, slope_R1: jax.Array, key_KSD: Coded, head: int, chosen_RL: jax.Array, length, chunk: int):
     """The scores of every key of the chosen chunks, float32 [R, L, P], for queries rounded to bf16 as in the dense form."""
-    rows, count = chosen_RL.shape
     q_RD = q_RD.astype(jnp.bfloat16).astype(jnp.float32)
+    of_head = Coded(*(x[head].reshape(-1, chunk, *x.shape[2:]) for x in key_KSD))
+    # whole chunks are fetched: key by key takes several times as long on CPU
+    score = lambda row: Coded(*(x[row[1]] for x in of_head)).times(row[0])  # noqa: E731
+    s_RLP = jax.lax.map(score, (q_RD, chosen_RL), batch_size=_AT_ONCE)
     index_RLP = chosen_RL[..., None] * chunk + jnp.arange(chunk)
-    if _on_cpu():  # chunk by chunk: to gather them first takes several times as long there
-
-        def one(number):
-            key = _slice(key_KSD, head, chosen_RL.reshape(-1)[number] * chunk, chunk)
-            return key.times(q_RD[number // count])
-
-        s_RLP = jax.lax.map(one, jnp.arange(rows * count)).reshape(rows, count, chunk)
-    else:
-        key = Coded(*(x[head, index_RLP] for x in key_KSD))
-        code = key.numbers().astype(jnp.bfloat16)  # exact, as is the query
-        s_RLP = jnp.einsum("rlpd,rd->rlp", code, q_RD.astype(jnp.bfloat16), preferred_element_type=jnp.float32) * key.scale
     return jnp.where(index_RLP < length, s_RLP - slope_R1[..., None] * age(index_RLP, length), HIDDEN)
-
-
-def _on_cpu() -> bool:
-    return jax.default_backend() == "cpu"
 
 
 def _look(s_S: jax.Array, value_SD: jax.Array, index_S: jax.Array, places: int | None) -> tuple[Partial, Found]:
