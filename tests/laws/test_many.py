@@ -41,8 +41,9 @@ def engine() -> Engine:
 def desk(engine, tmp_path, monkeypatch):
     """Small rooms, so that answers outgrow them."""
     monkeypatch.setattr(pollux.engine.many.table, "ROOMS", (64, 256))
-    monkeypatch.setattr("pollux.engine.many.desk.ROOMS", (64, 256))
-    monkeypatch.setattr("pollux.engine.many.desk._ROOM", 8)
+    for module in ("desk", "opening"):
+        monkeypatch.setattr(f"pollux.engine.many.{module}.ROOMS", (64, 256))
+    monkeypatch.setattr("pollux.engine.many.opening.ANSWER", 8)
     desk = Desk(engine, "tiny", Limits(memory=1 << 30), tmp_path)
     yield desk
     desk.close()
@@ -106,6 +107,20 @@ def test_a_warm_desk_has_what_short_requests_need(engine, tmp_path, monkeypatch)
         assert all(each.answer for each in heard)
     finally:
         desk.close()
+
+
+def test_short_turns_are_taken_in_side_by_side(engine, desk, monkeypatch):
+    rows, step = [], desk.runner.step
+    monkeypatch.setattr(desk.runner, "step", lambda turn, tokens, *rest: (rows.append(tokens.shape), step(turn, tokens, *rest))[1])
+    questions = [f"What is {'very ' * n}number {n}?" for n in range(11)]
+    together = threading.Event()
+    desk._asides.append(together.wait)  # until all have come
+    heard = [ask(desk, question) for question in questions]
+    together.set()
+    answers = [each.answer for each in heard]
+    assert (pollux.engine.many.table.MOST_BESIDE, pollux.engine.many.table.BESIDE) in rows
+    for question, answer in zip(questions, answers, strict=True):
+        assert ask(desk, question).answer.tokens == answer.tokens
 
 
 def test_what_was_read_is_not_read_again(engine, desk):

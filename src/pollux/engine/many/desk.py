@@ -29,12 +29,14 @@ from pollux.engine.engine import Engine
 from pollux.engine.evidence import gather, passages
 from pollux.engine.many.embed import Embedder
 from pollux.engine.many.job import Job, Line, Reading
+from pollux.engine.many.opening import Opening
 from pollux.engine.many.plan import check, plan
 from pollux.engine.many.service import Card, Listener, Load
 from pollux.engine.many.shelf import Entry, Shelf, bytes_for
-from pollux.engine.many.table import ANSWER, ROOMS, Output, Table, fitting, prefill, warming, widen
+from pollux.engine.many.table import ROOMS, Output, Table, fitting, warming, widen
 from pollux.engine.request import LONGEST_ANSWER, Answer, Ask, Done, Failed, Piece, Progress, Said, Usage
 from pollux.engine.row import Row
+from pollux.engine.runner import Turn
 from pollux.media.segment import Text
 from pollux.tokens.stream import Stream
 
@@ -82,7 +84,7 @@ class Desk:
         self.shelf = Shelf(self.runner, folder or cache_folder() / "shelf", memory, limits.disk)
         self._limits, self._embedder = limits, Embedder(self.runner)
         self._jobs: set[Job] = set()
-        self._waiting, self._opening = Line(), deque[Job]()
+        self._waiting, self._opening = Line(), Opening(self.runner, self.shelf)
         self._readings: deque[Reading] = deque()
         self._tables: dict[tuple[int, int], Table[Job]] = {}
         self._arrivals: dict[tuple[int, int], list] = {}
@@ -226,10 +228,14 @@ class Desk:
                 self._end(job, Failed(LateError("the answer was not ready by its deadline", "allow more time")))
 
     def _admit(self) -> None:
-        """Let waiting requests begin, clients in turn, as far as there is room."""
-        for job in self._waiting.heads():
+        """Let waiting requests begin, clients in turn, as far as there is room. A client's readings begin in the order in which
+        they came; what has nothing to read does not wait behind them."""
+        full: set[str] = set()
+        for job in self._waiting.round():
             if len(self._jobs) - len(self._waiting) >= self._limits.going:
                 return
+            if job.reads and job.ask.client in full:
+                continue
             try:
                 begun = self._begin(job)
             except Exception as error:
@@ -238,6 +244,8 @@ class Desk:
                 continue
             if begun:
                 self._waiting.remove(job)
+            else:
+                full.add(job.ask.client)
 
     def _begin(self, job: Job) -> bool:
         """Begin a request's reading, or its answer where all is read; whether there was room for it."""
@@ -303,13 +311,11 @@ class Desk:
         """Have a request's turn taken in next."""
         entry.users += 1
         job.entry, job.found = entry, found
-        room = fitting(ROOMS, job.plan.turn.size + ANSWER)
         constraint = job.ask.constraint() if job.ask.constraint else None
         job.row = Row(0, job.ask.sampling, self.vocabulary, constraint, job.ask.top)
-        job.room, job.pieces = room, prefill(self.runner, self.shelf.open(entry), self.shelf.device(entry), job.plan.turn, room)
         whole = entry.stream.size + job.plan.turn.size
         self._say(job, Progress(whole, whole))
-        self._opening.append(job)
+        self._opening.add(job)
 
     def _next(self) -> Callable[[], None] | None:
         """The next unit of work, None where there is none."""
@@ -376,16 +382,19 @@ class Desk:
             self._open(job, entry, reading.found)
 
     def _take_in(self) -> None:
-        """A piece of the turn of the request whose turn it is."""
-        job = self._opening.popleft()
-        if job.over:
-            return
+        """A piece of the turn of the request whose turn it is, or whole turns side by side."""
+        jobs = self._opening.next()
         try:
-            found = next(job.pieces)
-            if found is None:
-                self._opening.append(job)
-                return
-            turn, output = found
+            found = self._opening.work(jobs) if jobs else []
+        except Exception as error:
+            self._fail(jobs, error)
+            return
+        for job, (turn, output) in zip(jobs, found, strict=False):
+            self._arrive(job, turn, output)
+
+    def _arrive(self, job: Job, turn: Turn, output: Output) -> None:
+        """A request whose turn has been taken in: its first token, and a place at a table."""
+        try:
             job.pieces, job.filled = None, job.plan.turn.size
             self._took(job, output)
             if not job.over:

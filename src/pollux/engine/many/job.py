@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,11 @@ class Job:
     filled: int = 0
     poke: Callable[[], None] = lambda: None
 
+    @property
+    def reads(self) -> bool:
+        """Whether something may have to be read before it can be answered."""
+        return bool(self.plan.stream.size) or self.keep is not None
+
     def cancel(self) -> None:
         """Nobody wants it any more."""
         self.gone = True
@@ -60,7 +66,7 @@ class Job:
 
 
 class Line:
-    """Those who wait, by client: clients have turns, and each is served in its own order. Safe for use from several threads."""
+    """Those who wait, by client: clients have turns. Safe for use from several threads."""
 
     def __init__(self) -> None:
         self._clients: dict[str, deque[Job]] = {}
@@ -74,16 +80,11 @@ class Line:
         with self._lock:
             self._clients.setdefault(job.ask.client, deque()).append(job)
 
-    def heads(self) -> Iterator[Job]:
-        """The first of each client, round and round; one that stays where it was ends its client's round."""
-        tried: set[Job] = set()
-        while fresh := self._untried(tried):
-            tried.update(fresh)
-            yield from fresh
-
-    def _untried(self, tried: set[Job]) -> list[Job]:
+    def round(self) -> list[Job]:
+        """All as they are to be tried: the first of each client, then the second of each, and so on."""
         with self._lock:
-            return [line[0] for line in self._clients.values() if line[0] not in tried]
+            rows = zip_longest(*self._clients.values())
+            return [job for row in rows for job in row if job is not None]
 
     def remove(self, job: Job) -> None:
         """Take one out, wherever it stands; its client goes behind the others."""

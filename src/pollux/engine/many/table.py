@@ -26,6 +26,9 @@ from pollux.tokens.vocabulary import END
 ROWS, ROOMS, PIECES = (1, 8, 32), (256, 512, 1024, 4096, 16_384), (32, 128, 256, 512)
 # Tokens of room that an answer begins with, beyond its question; it gets more as it grows.
 ANSWER = 128
+# Short turns are taken in side by side where at least so many wait, at most so many at once, each of one piece of this size: eight
+# of 100 tokens take as long as four that come one by one.
+LEAST_BESIDE, MOST_BESIDE, BESIDE = 4, 8, 128
 
 Guest = TypeVar("Guest")
 
@@ -59,6 +62,20 @@ def prefill(
     yield turn, Output(logits, (index, weight))
 
 
+def prefill_beside(
+    runner: Runner, context: ReadContext, shared: list[Context | None], turns: Sequence[np.ndarray], room: int
+) -> list[tuple[Turn, Output]]:
+    """As `prefill`, of at most `MOST_BESIDE` turns of at most `BESIDE` tokens at once."""
+    tokens, counts = np.full((MOST_BESIDE, BESIDE), END, np.int32), np.ones(MOST_BESIDE, np.int32)
+    for row, ids in enumerate(turns):
+        tokens[row, : ids.size], counts[row] = ids, ids.size
+    turn, step = runner.step(runner.start_turn(context, MOST_BESIDE, room), tokens, counts, shared)
+    logits, index, weight = map(np.asarray, step)
+    past, filled = jax.tree.map(np.asarray, (turn.past, turn.filled))
+    row = lambda i: Turn(*jax.tree.map(lambda x: x[i : i + 1], (past, filled)), turn.start)  # noqa: E731
+    return [(row(i), Output(logits[i], (index[i], weight[i]))) for i in range(len(turns))]
+
+
 def widen(turn: Turn, room: int, runner: Runner) -> Turn:
     """The same turn with room for more tokens: what it holds stays at the end of its arrays."""
 
@@ -84,7 +101,7 @@ def warming(runner: Runner) -> Iterator[str]:
     yield "a chunk"
     for context in (runner.empty(), read):
         shared = runner.device_context(context)
-        for rows, count in (*((1, piece) for piece in PIECES), *((rows, 1) for rows in ROWS)):
+        for rows, count in (*((1, piece) for piece in PIECES), (MOST_BESIDE, BESIDE), *((rows, 1) for rows in ROWS)):
             tokens = np.full((rows, count), END, np.int32)
             turn = runner.start_turn(context, rows, fitting(ROOMS, count + ANSWER))
             jax.block_until_ready(runner.step(turn, tokens, np.full(rows, count, np.int32), shared))
