@@ -10,13 +10,14 @@ import pytest
 
 from pollux.base.checkpoint import load_weights, save_weights
 from pollux.base.errors import CheckpointError, TrainingError
+from pollux.base.weights import initial
 from pollux.data.speech.clips import MOST_LETTERS, Batch, symbols
 from pollux.data.speech.shelf import Utterance
 from pollux.media.senses import RATE
 from pollux.perception.audio.hearing import Hearing
-from pollux.perception.audio.net import Ear
+from pollux.perception.audio.net import Ear, table
 from pollux.train.hearing import step
-from pollux.train.hearing.run import METRICS, HearingRun, train
+from pollux.train.hearing.run import METRICS, HearingRun, begin, train
 from pollux.train.hearing.step import Weighed, make_step, spelled, start
 from pollux.train.optimizer import OptimizerConfig
 
@@ -54,19 +55,17 @@ def test_a_folder_goes_on_with_its_own_run(tmp_path):
 
 
 def test_it_begins_from_a_model_that_hears(tmp_path):
-    there = train(RUN, SHELVES, tmp_path / "there", show=False)
-    heard, _ = load_weights(there)
-    save_weights(tmp_path / "model.safetensors", {"senses": {"hearing": {k: v for k, v in heard.items() if k != "teach"}}}, {})
-    run = replace(RUN, begin=tmp_path / "model.safetensors", optimizer=replace(RUN.optimizer, rate=0.0, matrix_rate=0.0))
-    same, _ = load_weights(train(run, SHELVES, tmp_path / "on", show=False, stop_after=1))
-    for name in set(heard) - {"teach"}:  # those are not in the file
-        for ours, theirs in zip(jax.tree.leaves(same[name]), jax.tree.leaves(heard[name]), strict=True):
-            np.testing.assert_allclose(ours.astype(np.float32), theirs.astype(np.float32), rtol=1e-2)
-    (tmp_path / "model.safetensors").unlink()
-    train(run, SHELVES, tmp_path / "on", show=False)  # it goes on without
+    given = initial(table(EAR), 7)
+    heard = {"senses": {"hearing": {name: part for name, part in given.items() if name != "teach"}}}
+    save_weights(tmp_path / "model.safetensors", heard, {})
+    state, fresh = begin(replace(RUN, begin=tmp_path / "model.safetensors")), begin(RUN)
+    for name, wanted in (given | {"teach": fresh.weights["teach"]}).items():  # which only training needs, and is not in the file
+        for ours, theirs in zip(jax.tree.leaves(state.weights[name]), jax.tree.leaves(wanted), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-2)  # matrices are kept in bfloat16
+    jax.tree.map(np.testing.assert_array_equal, state.mean, state.weights)
+    save_weights(tmp_path / "other.safetensors", {"senses": {"hearing": {"stem": np.zeros((2, 2))}}}, {})
     with pytest.raises(CheckpointError, match="hears with another net"):
-        save_weights(tmp_path / "other.safetensors", {"senses": {"hearing": {"stem": np.zeros((2, 2))}}}, {})
-        train(replace(RUN, begin=tmp_path / "other.safetensors"), SHELVES, tmp_path / "no", show=False)
+        begin(replace(RUN, begin=tmp_path / "other.safetensors"))
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):

@@ -73,7 +73,7 @@ def train(run: HearingRun, shelves: Shelves, folder: Path, *, show: bool = True,
     states, note = States(folder / "states"), json.loads(json.dumps(asdict(replace(run, begin=None))))
     try:
         latest = states.latest()
-        state = _begun(run if latest is None else replace(run, begin=None))
+        state = begin(run if latest is None else replace(run, begin=None))
         if latest is not None:
             _check_same(note, states.note(latest), folder)
             state = states.restore(latest, state)
@@ -88,7 +88,8 @@ def train(run: HearingRun, shelves: Shelves, folder: Path, *, show: bool = True,
     return saving.weights(state)
 
 
-def _begun(run: HearingRun) -> State:
+def begin(run: HearingRun) -> State:
+    """The state before the first step. Raises CheckpointError where the weights to begin from are none of such hearing."""
     given = senses_of(run.begin)["hearing"] if run.begin else None
     try:
         return start(run.ear, run.optimizer, run.steps, run.seed, given)
