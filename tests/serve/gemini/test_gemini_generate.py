@@ -119,6 +119,10 @@ class TestWhole:
         file = {"contents": [{"parts": [{"fileData": {"fileUri": "http://x/v1beta/files/abc"}}, {"text": "Q?"}]}]}
         assert "File abc" in refused(client.post(BASE + "generateContent", json=file), 403, "PERMISSION_DENIED")
         refused(client.post("/v1/tunedModels/x:generateContent", json=said()), 404, "NOT_FOUND")
+        for method in ("DELETE", "PATCH"):
+            refused(client.request(method, "/v1/tunedModels/x", json={}), 404, "NOT_FOUND")
+            refused(client.request(method, "/v1/models/none", json={}), 404, "NOT_FOUND")
+            refused(client.request(method, "/v1/models/stub", json={}), 403, "PERMISSION_DENIED")
 
     def test_too_long_is_told_with_both_numbers(self, client, stub):
         stub.card = type(stub.card)("stub", "1", 10, 8192)

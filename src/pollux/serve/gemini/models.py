@@ -43,9 +43,15 @@ def routes(server: Server) -> list[Route]:
     async def no_tuned(request: Request) -> Response:
         raise ApiError(404, f"tunedModels/{request.path_params['model']} is not found: models are not tuned through this API.")
 
+    async def fixed(request: Request) -> Response:
+        server.name(request.path_params["model"], request.path_params["v"], "getModel")
+        raise ApiError(403, "Models cannot be changed or deleted through this API.")
+
     return [
         Route("GET", "/{v}/models", listed), Route("GET", "/{v}/models/{model}", got), Route("GET", "/{v}/tunedModels", tuned),
         Route("GET", "/{v}/tunedModels/{model}", no_tuned), Route("POST", "/{v}/tunedModels/{model}:generateContent", no_tuned),
+        *(Route(method, "/{v}/models/{model}", fixed) for method in ("DELETE", "PATCH")),
+        *(Route(method, "/{v}/tunedModels/{model}", no_tuned) for method in ("DELETE", "PATCH")),
     ]  # fmt: skip
 
 
