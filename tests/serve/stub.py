@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pollux.base.errors import BusyError, ConfigError, ContextError, LateError
+from pollux.base.errors import AwayError, BusyError, ConfigError, ContextError, LateError
 from pollux.engine.many.service import Card, Listener, Load
 from pollux.engine.request import Answer, Ask, Done, Evidence, Failed, Piece, Produced, Progress, Usage
 from pollux.tokens.vocabulary import END, shipped
@@ -35,7 +35,7 @@ class Stub:
         self.asked: list[Ask] = []
         self._going = 0
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = self._gone = False
 
     def submit(self, ask: Ask, listener: Listener) -> Ticket:
         self.tokens(ask)
@@ -80,10 +80,13 @@ class Stub:
         until = time.monotonic() + seconds
         while self._going and time.monotonic() < until:
             time.sleep(0.005)
+        self._gone = True
 
     def _start(self, work, ask: Ask) -> Ticket:
         with self._lock:
-            if self._closed or self._going >= self.room:
+            if self._closed:
+                raise AwayError("the server is shutting down", "ask again when it is back")
+            if self._going >= self.room:
                 raise BusyError(f"{self._going} requests are under way already", "ask again later", seconds=2.0)
             self._going += 1
             self.asked.append(ask)
@@ -110,6 +113,8 @@ class Stub:
                 return None if ticket.cancelled.is_set() else listener(Failed(LateError("the answer took too long")))
             if ticket.cancelled.is_set():
                 return None
+            if self._gone:
+                return listener(Failed(AwayError("the server is shutting down", "ask again when it is back")))
             token = next(wanted, END) if constraint is None else int(np.flatnonzero(constraint.allowed())[0])
             if token == END:
                 reason = "end"

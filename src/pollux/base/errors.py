@@ -7,6 +7,7 @@
     ├── ContextError        what was given does not fit the context, or a saved context is not usable
     ├── RemoteError         a model behind an HTTP API refuses, or cannot be reached
     ├── BusyError           more is being asked than the queue holds
+    │   └── AwayError       it is shutting down
     ├── LateError           an answer was not ready by its deadline
     └── TrainingError       a training run cannot start or go on
 
@@ -61,6 +62,10 @@ class BusyError(PolluxError):
     def __init__(self, message: str, hint: str = "", *, seconds: float = 1.0) -> None:
         super().__init__(message, hint)
         self.seconds = seconds
+
+
+class AwayError(BusyError):
+    """Who was asked is going, and takes on no more."""
 
 
 class LateError(PolluxError):

@@ -96,7 +96,7 @@ class App:
         except ClientDisconnect:
             return
         except Exception as error:
-            told = self._told(error)
+            told = of(error)
             if exchange.status:  # it has begun: nothing can be told any more
                 return
             body = told.openai() if request.state.openai else told.google()
@@ -128,13 +128,6 @@ class App:
             return self.server.keys.client(request)
         except ApiError as error:
             raise ApiError(401, f"Incorrect API key provided. {error.message}") if openai else error from error
-
-    def _told(self, error: Exception) -> ApiError:
-        """What the caller is told; a server that is stopping is not busy but away."""
-        told = of(error)
-        if told.code == 429 and not self.server.ready:
-            return ApiError(503, told.message, seconds=told.seconds)
-        return told
 
     def _note(self, request: Request, exchange: Exchange, seconds: float) -> None:
         state, status = request.state, exchange.status if exchange.complete else _LEFT

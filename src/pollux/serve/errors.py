@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from pollux.base.errors import BusyError, LateError, PolluxError
+from pollux.base.errors import AwayError, BusyError, LateError, PolluxError
 
 log = logging.getLogger("pollux.serve")
 
@@ -56,6 +56,8 @@ def of(error: BaseException) -> ApiError:
     """What a caller is told of an exception. One that is no refusal is a bug: it is logged, and told without its text."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, AwayError):
+        return ApiError(503, _both(error), seconds=error.seconds)
     if isinstance(error, BusyError):
         return ApiError(429, _both(error), seconds=error.seconds)
     if isinstance(error, LateError):

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -344,6 +345,16 @@ class TestOperations:
         assert client.get("/readyz").status_code == 503 and client.get("/readyz").json() == {"status": "warming up"}
         client.server.ready = False
         assert client.get("/readyz").json() == {"status": "stopping"}
+
+    def test_a_stream_that_is_under_way_when_it_goes_away(self, begin, stub):
+        client, stub.pause = begin(), 0.02
+        threading.Timer(0.3, stub.close).start()
+        said = {"contents": [{"parts": [{"text": "word " * 200}]}]}
+        events = client.post(GENERATE.replace("generate", "streamGenerate"), params={"alt": "sse"}, json=said).text
+        last = json.loads(events.strip().splitlines()[-1].removeprefix("data: "))
+        assert '"text"' in events and last["error"]["code"] == 503 and last["error"]["status"] == "UNAVAILABLE"
+        refused = client.post(GENERATE, json=SAID)
+        assert refused.status_code == 503 and "retry-after" in refused.headers
 
     def test_start_and_stop(self, stub, tmp_path):
         server, said = server_of(tmp_path, stub), []

@@ -22,7 +22,7 @@ from typing import TypeVar
 import numpy as np
 
 from pollux.base.config import cache_folder
-from pollux.base.errors import BusyError, ConfigError, LateError
+from pollux.base.errors import AwayError, BusyError, ConfigError, LateError
 from pollux.engine.contexts.context import ReadContext
 from pollux.engine.contexts.store import free_memory
 from pollux.engine.engine import Engine
@@ -146,7 +146,7 @@ class Desk:
         while self._jobs and time.monotonic() < until:
             time.sleep(0.02)
         for job in list(self._jobs):
-            job.late = BusyError("the server is shutting down", "ask again when it is back")
+            job.late = AwayError("the server is shutting down", "ask again when it is back")
         with self._news:
             self._news.notify()
         self._thread.join(timeout=30)
@@ -169,7 +169,7 @@ class Desk:
     def _take(self, job: Job) -> Job:
         with self._news:
             if self._closing:
-                raise BusyError("the server is shutting down", "ask again when it is back")
+                raise AwayError("the server is shutting down", "ask again when it is back")
             if len(self._waiting) >= self._limits.waiting:
                 raise BusyError(f"{len(self._waiting)} requests are waiting already", "ask again later", seconds=5.0)
             job.poke = self._poke
@@ -194,7 +194,7 @@ class Desk:
 
         with self._news:
             if self._closing:
-                raise BusyError("the server is shutting down", "ask again when it is back")
+                raise AwayError("the server is shutting down", "ask again when it is back")
             self._asides.append(work)
             self._news.notify()
         return future.result()

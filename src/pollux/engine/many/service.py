@@ -67,8 +67,8 @@ class Service(Protocol):
         """Take a request. The last that is said of it is `Done` or `Failed`.
 
         Raises:
-            BusyError: the queue is full. ConfigError: it can never be answered, as it is too long or names a kept context that is
-                not there.
+            BusyError: the queue is full. AwayError: it is closing. ConfigError: it can never be answered, as it is too long or
+                names a kept context that is not there.
         """
         ...
 
@@ -97,7 +97,7 @@ class Service(Protocol):
     def load(self) -> Load: ...
 
     def close(self, seconds: float = 0.0) -> None:
-        """Take no more requests, wait so long for those under way, and let the others fail (BusyError)."""
+        """Take no more requests, wait so long for those under way, and let the others fail (AwayError)."""
         ...
 
 
