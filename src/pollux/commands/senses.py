@@ -131,7 +131,7 @@ def _speech(args: argparse.Namespace, out: Path) -> Path:
 
     texts = gather(path.read_text(errors="replace") for path in sorted(args.texts.rglob("*.txt")))
     make(out, texts, max(round(args.hours / _A_SHARD), 1), seed=0)
-    (out / "words.txt").write_text("\n".join(texts.words) + "\n")  # what `perception.audio.lexicon` ships
+    (out / "words.txt").write_text("\n".join(texts.words) + "\n")  # the first of those that `perception.known` ships
     if args.digits:
         keep(out / "kept-digits", digits(args.digits)[0])
     if args.prompts:

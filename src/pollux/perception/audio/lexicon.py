@@ -18,7 +18,7 @@ from pollux.perception.known import known
 
 NOTHING, SPACE = 0, 1
 ALPHABET = " 'abcdefghijklmnopqrstuvwxyz"  # of symbols from 1 on
-_CANDIDATES = 200
+_CANDIDATES, _LONGER = 200, 4  # words that are tried; letters that they are longer or shorter by, at most
 _UNHEARD = -30.0  # the least log-probability: a symbol may be missed altogether
 _COMMON = 0.8  # what a word's being common counts beside the sound, in nats for a nat
 _UNKNOWN = 6.0  # nats that a word which is not known has to be the likelier by
@@ -31,7 +31,7 @@ class Lexicon:
         if not words or any(not word or set(word) - set(ALPHABET[1:]) for word in words):
             raise ValueError(f"a lexicon wants words of a to z and apostrophes, got {len(words)}; leave the others out")
         self.words, self._known = list(words), set(words)
-        self._counts_NL = np.stack([counted(word) for word in words])
+        self._counts_NL, self._lengths_N = _counted(words), np.array([len(word) for word in words])
         # Zipf's law: the commonest hundred or so are about alike
         self._prior_N = -np.log(np.arange(len(words), dtype=np.float32) + 100) * _COMMON
 
@@ -44,17 +44,19 @@ class Lexicon:
         chances_TL = np.maximum(chances_TL.astype(np.float32), _UNHEARD)
         # the spaces around a word belong to it as silence does
         chances_TL[:, NOTHING] = np.logaddexp(chances_TL[:, NOTHING], chances_TL[:, SPACE])
-        unlike_N = np.abs(self._counts_NL - counted(heard)).sum(1)
-        some = np.argpartition(unlike_N, min(_CANDIDATES, len(unlike_N) - 1))[:_CANDIDATES]
+        near = np.flatnonzero(np.abs(self._lengths_N - len(heard)) <= _LONGER)
+        near = near if near.size else np.arange(len(self.words))
+        unlike = np.abs(self._counts_NL[near] - _counted([heard])).sum(1, dtype=np.int16)
+        some = near[np.argpartition(unlike, min(_CANDIDATES, len(near) - 1))[:_CANDIDATES]]
         candidates, prior = [self.words[i] for i in some], self._prior_N[some]
         if heard not in self._known:
             candidates, prior = [*candidates, heard], np.append(prior, self._prior_N[-1] - _UNKNOWN)
         return candidates[int(np.argmax(fits(candidates, chances_TL) + prior))]
 
 
-def counted(word: str) -> np.ndarray:
-    """How often it has each symbol, int8 [L]."""
-    return np.bincount(_symbols(word), minlength=len(ALPHABET) + 1).astype(np.int8)
+def _counted(words: Sequence[str]) -> np.ndarray:
+    """How often each has each symbol, int8 [N, L]."""
+    return np.array([[0, *map(word.count, ALPHABET)] for word in words], np.int8)
 
 
 def fits(words: Sequence[str], chances_TL: np.ndarray) -> np.ndarray:
