@@ -10,7 +10,7 @@ from pollux.perception.percepts import Heard, Said, Seen, Word
 
 # Two words are on one line where they share this much of the lower one's height.
 _SAME_LINE = 0.5
-_PAUSE = 0.4  # seconds without a word behind which a line ends
+_PAUSE = 0.5  # seconds without a word behind which a line ends
 
 
 def write_heard(writer: Writer, heard: Heard) -> None:
