@@ -40,7 +40,7 @@ class Ears:
         seconds = -(-samples.size // RATE)
         for start in range(0, seconds, 10):
             end = min(start + 10, seconds)
-            words = tuple(Said(f"w{n}", n + 0.1, n + 0.6) for n in range(start, end))
+            words = tuple(Said(f"w{n}", n + 0.1, n + 0.7) for n in range(start, end))
             yield Heard(float(start), float(end), np.arange(25 * (end - start), dtype=np.int32) % 7, words)
 
 
@@ -94,7 +94,7 @@ def test_sound_is_cut_in_pauses_and_every_word_knows_its_time(perception, sound)
     for n in (0, 9, 10, 30):
         at = transcript.text.index(f"w{n}")
         spot = transcript.place(at, at + len(f"w{n}"))
-        assert (spot.start, spot.end) == pytest.approx((n + 0.1, n + 0.6), abs=1e-3) and spot.region is None
+        assert (spot.start, spot.end) == pytest.approx((n + 0.1, n + 0.7), abs=1e-3) and spot.region is None
     for line in transcript.text.split("\n")[0:-1:2]:
         assert len(line) == 5 and line[2] == ":"
 
