@@ -179,7 +179,6 @@ class TestAnswers:
         assert third["previous_interaction_id"] == second["id"]
 
     def test_functions(self, client, stub):
-        pytest.importorskip("pollux.serve.constrain.functions")
         fields = {"tools": [COUNT], "generation_config": {"tool_choice": "any"}}
         made = created(client, "How many?", **fields)
         call = made["steps"][-1]
@@ -194,7 +193,6 @@ class TestAnswers:
         assert told[-1]["interaction"]["status"] == "requires_action"
 
     def test_a_schema(self, client):
-        pytest.importorskip("pollux.serve.constrain.schema")
         schema = {"type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"], "additionalProperties": False}
         made = created(client, "Which?", response_format={"type": "text", "mime_type": "application/json", "schema": schema})
         assert json.loads(made["steps"][0]["content"][0]["text"]) == {"n": 7}

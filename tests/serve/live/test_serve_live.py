@@ -160,7 +160,6 @@ class TestInterruption:
 class TestFunctions:
     @pytest.fixture
     def socket(self, client):
-        pytest.importorskip("pollux.serve.constrain.functions")
         calling = {"tools": [{"functionDeclarations": [COUNT]}], "toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}
         return begun(client, {"setup": SETUP["setup"] | calling})
 
