@@ -35,7 +35,7 @@ _QUESTION = 28
 WEIGHTS = {
     "facts": 1.6, "mixed facts": 2, "sparse facts": 2, "listed facts": 0.5, "facts in code": 0.4, "definitions": 0.4,
     "reading": 0.8, "cloze": 0.2, "prose": 0.5, "code": 0.15,
-    "two steps": 4, "needles": 4, "ruler": 2, "stories": 2, "coreference": 2.5, "films": 3,
+    "two steps": 5, "needles": 6, "ruler": 2, "stories": 2.5, "coreference": 3, "films": 2.5,
 }  # fmt: skip
 # RULER's tasks that leave no more of their length than the reply takes.
 _TIGHT = ("vt", "fwe")
@@ -94,8 +94,8 @@ def _published_at(corpus: Corpus, count: Callable[[str], int], size: int, seed: 
             needles(each, needles=min(several // 2, 8), separate=True),
             needles(many, needles=several, asked=several // 2), needles(many - 10 * several, needles=several, asked=several),
             needles(many - 10 * several + 160, needles=several, asked=several, variant="lwm"),
-            *(needles(room - 22 * n, needles=n, asked=n) for n in (most // 3, most // 2, most)),
-            *(needles(room - 22 * n + 200, needles=n, asked=n, variant="lwm") for n in (most // 3, most // 2, most)),
+            *(needles(room - 22 * n, needles=n, asked=n) for n in (most // 3, most // 2, most, most)),
+            *(needles(room - 22 * n + 200, needles=n, asked=n, variant="lwm") for n in (most // 3, most // 2, most, most)),
         ]  # fmt: skip
         found["stories"] = [Babilong((), 0, count, task, shots=False, others=True, seed=seed) for task in STORIES]
         names = [name for name in RULER if size >= 1024 or name not in ("vt", "cwe")]

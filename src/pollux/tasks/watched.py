@@ -15,7 +15,7 @@ import numpy as np
 from pollux.media.segment import Document
 from pollux.media.senses import clock
 from pollux.media.transcript import FRAME, PICTURE, SIGHTS, SOUND, SOUNDS, Run, Writer
-from pollux.tasks.lexicon import draw, invented
+from pollux.tasks.lexicon import common, draw, invented
 from pollux.tasks.prose import passage
 from pollux.tasks.task import Example, NoExample, Question, exact
 
@@ -27,24 +27,41 @@ _WHEN_SHOWN = ('At what time does "{}" appear?', 'When is "{}" shown?', 'At whic
 _SHOWN_AT = ("What is shown at {}?", "What does the screen say at {}?", "Which words can be read at {}?")
 _WHEN_SAID = ('At what time is "{}" said?', 'When does somebody say "{}"?')
 _SAID_AT = ("What is said at {}?", "What is being said from {} on?")
+_SLIDE = ("Number of the {}: {}", "The number of the {}: {}", "{}: number {}", "{} – {}")
+_OF_KEYWORD = ("What is the number of the secret keyword?", "Which number belongs to the secret keyword?")
 _READ = ("What does {} say?", "Which words are in {}?", "Read out {}.")
 _CELLS = (4, 6, 12, 24, 64)
 _STILL = 0.8  # of the codes of a frame stay in the next one of a scene
+_MIXED = 0.4  # of the films with speech say a keyword to which a number on one of their slides belongs
 _LATEST = 385_200  # seconds, which is 107 hours
+
+Range = tuple[int, int]
 
 
 @dataclass
 class _Made:
-    """A transcript that is being made: how many tokens it takes, and what can be asked: question, answer, and its characters."""
+    """A transcript that is being made: how many tokens it takes, and what can be asked: question, answer, its
+    characters, and where it is of several places these."""
 
     path: str
     writer: Writer = field(init=False)
     length: int = 0
     tokens: int = 8
-    asked: list[tuple[str, str, tuple[int, int]]] = field(default_factory=list)
+    asked: list[tuple[str, str, Range, tuple[tuple[str, Range], ...]]] = field(default_factory=list)
+    keyword: tuple[str, Range] | None = None
+    numbers: dict[str, tuple[str, Range]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.writer = Writer(self.path)
+
+    def ask(self, question: str, answer: str, place: Range, *parts: tuple[str, Range]) -> None:
+        self.asked.append((question, answer, place, parts))
+
+    def ask_number(self, question: str) -> None:
+        """Ask for the number that is shown for the word that is said, where both are there."""
+        if self.keyword and self.keyword[0] in self.numbers:
+            number, place = self.numbers[self.keyword[0]]
+            self.ask(question, f"{self.keyword[0]}: {number}", place, self.keyword, (number, place))
 
     def write(self, text: str, count: Callable[[str], int]) -> tuple[int, int]:
         """Words at the end; the characters that they take up, without the line break."""
@@ -87,8 +104,9 @@ class Watched:
         if not questions:
             raise NoExample("nothing in it can be asked about")
         rng.shuffle(questions)
+        questions.sort(key=lambda question: not question.parts)  # there is one of these at most
         context = "".join(segment.text for document in documents for segment in document.segments)
-        return Example(context, tuple(questions[:asked]), documents=tuple(documents))
+        return Example(context, tuple(rng.sample(questions[:asked], min(asked, len(questions)))), documents=tuple(documents))
 
     def score(self, question: Question, reply: str) -> float:
         """1.0 when the reply is the answer, capitals and closing punctuation aside."""
@@ -99,22 +117,40 @@ class Watched:
         start, step = _start(rng), rng.choice((1, 1, 1, 2, 5))
         speaks, titled = rng.random() < 0.6, rng.choice((0.1, 0.3, 0.8))
         scene, secret, seen = _scene(rng, cells), rng.random(), set()
+        slides, keyword = self._slides(rng) if speaks and rng.random() < _MIXED else ([], "")
+        numbered = rng.choice(_SLIDE)
         for number in range(10_000):
             before, time = made.tokens, start + number * step
             if speaks and number % 6 == 0:
-                self._stretch(made, rng, time, 6 * step)
+                self._stretch(made, rng, time, 6 * step, keyword if number or rng.random() < 0.5 else "")
+                keyword = "" if made.keyword else keyword
             scene = _next(rng, scene)
             made.writer.mark(FRAME)
             at = made.write(f"{clock(time)}\n", self.count)
-            text, kind = self._shown(rng, titled, secret > number * 0.05 and "secret" not in seen)
-            if text:
+            if slides and rng.random() < 0.4:
+                self._show_slide(made, numbered, *slides.pop())
+            elif text := (shown := self._shown(rng, titled, secret > number * 0.05 and "secret" not in seen))[0]:
                 where = made.write(f"{text}\n", self.count)
-                self._ask_shown(made, rng, text, kind, clock(time), at, where, text in seen)
-                seen |= {text, kind}
+                self._ask_shown(made, rng, *shown, clock(time), at, where, text in seen)
+                seen |= {*shown}
             made.codes(scene)
             if made.tokens + 2 * (made.tokens - before) > room:
                 break
+        made.ask_number(rng.choice(_OF_KEYWORD))
         return _finished(made, "watched/film")
+
+    def _slides(self, rng: Random) -> tuple[list[tuple[str, str]], str]:
+        """Words with a number each, and one of them, which is to be said."""
+        words = sorted({_plain(self._word(rng)) if rng.random() < 0.5 else common(rng) for _ in range(rng.randint(2, 6))})
+        rng.shuffle(words)
+        return [(word, str(rng.randrange(1000, 10_000))) for word in words], rng.choice(words)
+
+    def _show_slide(self, made: _Made, numbered: str, word: str, number: str) -> None:
+        """A frame's words that tell a number."""
+        text = numbered.format(word, number)
+        start, _ = made.write(f"{text}\n", self.count)
+        at = start + text.rindex(number)
+        made.numbers[word] = (number, (at, at + len(number)))
 
     def _shown(self, rng: Random, titled: float, secret: bool) -> tuple[str, str]:
         """What a frame says, and its kind; nothing in most."""
@@ -128,38 +164,39 @@ class Watched:
         if kind == "secret":
             word = text.split()[-1].strip('"')
             end = where[0] + text.rindex(word) + len(word)
-            made.asked.append((rng.choice(_SECRET), word, (end - len(word), end)))
+            made.ask(rng.choice(_SECRET), word, (end - len(word), end))
         if not again:
-            made.asked.append((rng.choice(_WHEN_SHOWN).format(text), time, at))
-        made.asked.append((rng.choice(_SHOWN_AT).format(time), text, where))
+            made.ask(rng.choice(_WHEN_SHOWN).format(text), time, at)
+        made.ask(rng.choice(_SHOWN_AT).format(time), text, where)
 
     def _sound(self, rng: Random, room: int) -> tuple[list[Document], list[Question]]:
         made = _Made(_path(rng, "wav mp3 flac m4a ogg"))
-        time, key = _start(rng), rng.randrange(8)
+        time, key, keyword = _start(rng), rng.randrange(8), _plain(self._word(rng))
         for number in range(10_000):
             before, seconds = made.tokens, rng.randint(4, 12)
-            self._stretch(made, rng, time, seconds, number == key)
+            self._stretch(made, rng, time, seconds, keyword if number == key else "")
             time += seconds
             if made.tokens + (made.tokens - before) * 1.5 > room:
                 break
         return _finished(made, "watched/sound")
 
-    def _stretch(self, made: _Made, rng: Random, time: int, seconds: int, secret: bool = False) -> None:
-        """Some seconds of sound, mostly with somebody who speaks."""
+    def _stretch(self, made: _Made, rng: Random, time: int, seconds: int, keyword: str = "") -> None:
+        """Some seconds of sound, mostly with somebody who speaks, and says the keyword where there is one."""
         made.writer.mark(SOUND)
         at = made.write(f"{clock(time)}\n", self.count)
         said = _plain(self._words(rng, 2, 3 * seconds)) if rng.random() < 0.85 else ""
-        word = _plain(self._word(rng)) if secret or rng.random() < 0.03 else ""
+        word = keyword or ("" if made.keyword or rng.random() < 0.97 else _plain(self._word(rng)))
         if word:
             said = f"{said} {rng.choice(_SPOKEN).format(word)}".strip()
         if said:
             start, end = made.write(f"{said}\n", self.count)
-            made.asked.append((rng.choice(_SAID_AT).format(clock(time)), said, (start, end)))
+            made.ask(rng.choice(_SAID_AT).format(clock(time)), said, (start, end))
             words = said.split()
             first = rng.randrange(len(words))
-            made.asked.append((rng.choice(_WHEN_SAID).format(" ".join(words[first : first + rng.randint(3, 8)])), clock(time), at))
+            made.ask(rng.choice(_WHEN_SAID).format(" ".join(words[first : first + rng.randint(3, 8)])), clock(time), at)
             if word:
-                made.asked.append((rng.choice(_KEYWORD), word, (end - len(word), end)))
+                made.keyword = (word, (end - len(word), end))
+                made.ask(rng.choice(_KEYWORD), *made.keyword)
         made.codes(np.array([SIGHTS + rng.randrange(SOUNDS) for _ in range(rng.choice((0, 2, 8, 25)) * seconds)], np.int32))
 
     def _pictures(self, rng: Random, room: int) -> tuple[list[Document], list[Question]]:
@@ -199,8 +236,8 @@ class Watched:
 def _finished(made: _Made, kind: str) -> tuple[list[Document], list[Question]]:
     document = Document(made.path, (made.writer.done(),))
     once = {}
-    for text, answer, place in made.asked:
-        once[text] = None if text in once else Question(text, answer, place, kind)  # what has two answers is not asked
+    for text, answer, place, parts in made.asked:  # what has two answers is not asked
+        once[text] = None if text in once else Question(text, answer, None if parts else place, kind, parts)
     return [document], [question for question in once.values() if question is not None]
 
 
