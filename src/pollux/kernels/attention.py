@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pollux.kernels.products import dot
+from pollux.kernels.products import dot, operand
 
 HIDDEN = -1e30
 # Query tokens handled at once: scores of a block (block * G x S floats) stay near the last-level cache.
@@ -72,8 +72,8 @@ def attend(q_NMD: jax.Array, k_NSD: jax.Array, v_NSD: jax.Array, seen_NTS: jax.A
     """softmax(q k^T) v with scores kept only while they are needed: the backward pass makes them again (arXiv 2205.14135)."""
     s_NMS = _scores(q_NMD, k_NSD, seen_NTS)
     top_NM = s_NMS.max(-1)
-    # in bf16 before the sum: the weights then add up as they are used, and no float32 copy of them is written out
-    p_NMS = jnp.exp(s_NMS - top_NM[..., None]).astype(jnp.bfloat16)
+    # rounded before the sum: the weights then add up as they are used, and no float32 copy of them is written out
+    p_NMS = jnp.exp(s_NMS - top_NM[..., None]).astype(operand())
     total_NM = p_NMS.astype(jnp.float32).sum(-1)
     lse_NM = top_NM + jnp.log(total_NM)
     return Partial(jnp.where(_sees_any(lse_NM), dot(p_NMS, v_NSD, (1, 0)) / total_NM[..., None], 0.0), lse_NM)
@@ -90,11 +90,11 @@ def _attend_forward(q, k, v, seen):
 
 def _attend_backward(saved, grad: Partial):
     q, k, v, seen, part = saved
-    p_NMS = jnp.exp(_scores(q, k, seen) - part.lse[..., None]).astype(jnp.bfloat16)
+    p_NMS = jnp.exp(_scores(q, k, seen) - part.lse[..., None]).astype(operand())
     grad = Partial(jnp.where(_sees_any(part.lse), grad.out, 0.0), jnp.where(_sees_any(part.lse)[..., 0], grad.lse, 0.0))
     dp_NMS = dot(grad.out, v, (1, 1))
     shift_NM = grad.lse - jnp.sum(grad.out * part.out, -1)
-    ds_NMS = (p_NMS * (dp_NMS + shift_NM[..., None])).astype(jnp.bfloat16)
+    ds_NMS = (p_NMS * (dp_NMS + shift_NM[..., None])).astype(operand())
     grads = dot(ds_NMS, k, (1, 0)), dot(ds_NMS, q, (0, 0)), dot(p_NMS, grad.out, (0, 0))
     return *(g.astype(x.dtype) for g, x in zip(grads, (q, k, v), strict=True)), None
 

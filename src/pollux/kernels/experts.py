@@ -12,7 +12,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from pollux.kernels.products import gated, product
+from pollux.kernels.products import gated, operand, product
 
 
 def expert_feed_forward(x_ND, expert_NA, weight_NA, gate_EDF, up_EDF, down_EFD, *, grouped: bool | None = None):
@@ -88,7 +88,7 @@ def _lay_out(expert_NA, experts: int, size: int, blocks: int):
 
 @jax.custom_vjp
 def _spread(x_ND, slot_NA, token_S, free_S):
-    rows = x_ND.astype(jnp.bfloat16)[token_S // slot_NA.shape[1]]
+    rows = x_ND.astype(operand())[token_S // slot_NA.shape[1]]
     return jnp.where(free_S[:, None], 0, rows)
 
 
@@ -126,7 +126,7 @@ _collect.defvjp(lambda *args: (_collect(*args), args), _collect_backward)
 
 @jax.custom_vjp
 def _pick(w_EXY, owner_J):
-    return w_EXY.astype(jnp.bfloat16)[owner_J]
+    return w_EXY.astype(operand())[owner_J]
 
 
 def _pick_backward(saved, g_JXY):

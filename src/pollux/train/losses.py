@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from pollux.base.weights import Tree
 from pollux.kernels.attention import HIDDEN, Sight, sees
-from pollux.kernels.products import dot
+from pollux.kernels.products import dot, operand
 from pollux.model.attention import Seen, first_of, windows
 from pollux.model.copying import gates, log_copied, log_share
 from pollux.model.experts import Load
@@ -72,12 +72,12 @@ def _cross_entropy_forward(h_NW, embedding_VW, target_N, weight_N, copied_N: Cop
         nll_R, p_RV, total_R, own_R = _block(h_RW, embedding_VW, target_R, copied)
         hit_RV = jnp.arange(p_RV.shape[1])[None, :] == target_R[:, None]
         due_R = weight_R * own_R
-        d_RV = (p_RV * (due_R / total_R)[:, None] - jnp.where(hit_RV, due_R[:, None], 0.0)).astype(jnp.bfloat16)
+        d_RV = (p_RV * (due_R / total_R)[:, None] - jnp.where(hit_RV, due_R[:, None], 0.0)).astype(operand())
         found = nll_R, dot(d_RV, embedding_VW, (1, 0)), Copied(-due_R, due_R - weight_R)
         return d_embedding_VW + dot(d_RV, h_RW, (0, 0)), found
 
-    blocks = jax.tree.map(_blocks, (h_NW.astype(jnp.bfloat16), target_N, weight_N, copied_N))
-    embedding_VW = embedding_VW.astype(jnp.bfloat16)
+    blocks = jax.tree.map(_blocks, (h_NW.astype(operand()), target_N, weight_N, copied_N))
+    embedding_VW = embedding_VW.astype(operand())
     d_embedding, (nll, d_h, d_copied) = jax.lax.scan(step, jnp.zeros(embedding_VW.shape, jnp.float32), blocks)
     nll_N = nll.reshape(-1)
     d_copied = jax.tree.map(lambda x: x.reshape(-1), d_copied)
