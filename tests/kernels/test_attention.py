@@ -133,6 +133,39 @@ def test_each_query_may_have_a_window_of_its_own():
         np.testing.assert_allclose(each.out[alike], same.out[alike], atol=OUT)
 
 
+@pytest.mark.parametrize("far", [1, 9, 33, 70])
+def test_keys_before_all_that_is_seen_are_left_out_with_the_same_gradients(far, monkeypatch):
+    """In blocks of 4 queries, of which no query, or one, sees ``far`` tokens back: as many keys as hold these, and no more."""
+    monkeypatch.setattr("pollux.kernels.attention.QUERY_BLOCK", 4)
+    sizes, attend = [], kernels.attend
+    rng, length = np.random.default_rng(7), 72
+    query = key = Sight(*(np.broadcast_to(x, (BATCH, length)) for x in (np.arange(length), np.zeros(length, int))))
+    q, k, v = operands(rng, length, length)
+    own = np.full((BATCH, length), 1)
+    own[1, 71] = far
+    seen, weigh = mask(query, key, None), bf16(rng, *q.shape)
+    seen &= np.arange(length) > np.arange(length)[:, None] - own[..., None]
+
+    def value(form):
+        total = lambda q, k, v: ((out := form(q, k, v)).out * weigh).sum() + out.lse.sum()  # noqa: E731
+        return jax.value_and_grad(total, (0, 1, 2))(q, k, v)
+
+    def only(q, k, v, seen):
+        jax.debug.callback(lambda: sizes.append(k.shape[1]))
+        return attend(q, k, v, seen)
+
+    total, grads = value(lambda *x: kernels.dense(*x, query, key, jnp.asarray(own)))
+    plainly, true_grads = value(lambda *x: attend(*x, np.repeat(seen, KV, axis=0)))
+    np.testing.assert_allclose(total, plainly, rtol=1e-3)
+    for a, b in zip(grads, true_grads, strict=True):
+        assert np.linalg.norm(a - b) < 0.01 * np.linalg.norm(b)
+    monkeypatch.setattr(kernels, "attend", only)
+    kernels.dense(q, k, v, query, key, jnp.asarray(own))
+    jax.effects_barrier()
+    needed = {1: 8, 9: 16, 33: 64, 70: 72}[far]
+    assert sorted(sizes) == sorted([4, *[8] * 16, needed])
+
+
 @pytest.mark.parametrize("window", [None, 40])
 def test_dense_in_blocks_is_dense(window, monkeypatch):
     """Also a length that no block divides, behind a past that is no block."""

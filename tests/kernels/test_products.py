@@ -1,4 +1,4 @@
-"""The bf16 product against float32, its derivative, and the operand layouts that XLA on CPU would refuse."""
+"""The product against float32, its derivative, and the operand layouts that XLA on CPU would refuse; of bf16 and of float32."""
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +6,13 @@ import numpy as np
 import pytest
 
 from pollux.kernels.products import dot, gated, linear, product
+
+
+@pytest.fixture(autouse=True, params=["bfloat16", "float32"])
+def operand(request, monkeypatch):
+    monkeypatch.setattr("pollux.kernels.products.operand", lambda: jnp.dtype(request.param))
+    yield request.param
+    jax.clear_caches()  # programs of the other kind
 
 
 def values(*shapes, seed=0):

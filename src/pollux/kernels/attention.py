@@ -8,6 +8,7 @@ N = B * K folded batch, M = T * G folded rows (token-major).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -102,6 +103,42 @@ def _attend_backward(saved, grad: Partial):
 attend.defvjp(_attend_forward, _attend_backward)
 
 
+@jax.custom_vjp
+def attend_back(q_NMD: jax.Array, k_NSD: jax.Array, v_NSD: jax.Array, seen_NTS: jax.Array) -> Partial:
+    """`attend`, without the keys that stand before all that is seen: most blocks of a text see their neighbourhood alone, and those
+    of a short lesson nothing before it. How far back they look is decided when it runs."""
+    near = lambda size: attend(q_NMD, k_NSD[:, -size:], v_NSD[:, -size:], seen_NTS[..., -size:])  # noqa: E731
+    return _as_far_as(seen_NTS, near)
+
+
+def _attend_back_forward(q, k, v, seen):
+    part = attend_back(q, k, v, seen)
+    return part, (q, k, v, seen, part)
+
+
+def _attend_back_backward(saved, grad: Partial):
+    q, k, v, seen, part = saved
+
+    def near(size: int):
+        d_q, d_k, d_v, _ = _attend_backward((q, k[:, -size:], v[:, -size:], seen[..., -size:], part), grad)
+        before = ((0, 0), (k.shape[1] - size, 0), (0, 0))
+        return d_q, jnp.pad(d_k, before), jnp.pad(d_v, before)
+
+    return *_as_far_as(seen, near), None
+
+
+attend_back.defvjp(_attend_back_forward, _attend_back_backward)
+
+
+def _as_far_as(seen_NTS: jax.Array, near):
+    """``near`` of the last keys, of as few as hold all that is seen: twice a block of queries, or four times, and so on."""
+    s = seen_NTS.shape[-1]
+    sizes = [size for size in (2 * QUERY_BLOCK, 4 * QUERY_BLOCK, 8 * QUERY_BLOCK, 16 * QUERY_BLOCK) if size < s] + [s]
+    needed = s - jnp.argmax(seen_NTS.any((0, 1)))  # where nothing is seen, all
+    which = jnp.searchsorted(jnp.array(sizes), needed)
+    return jax.lax.switch(which, [partial(near, size) for size in sizes])
+
+
 def merge(a: Partial, b: Partial) -> Partial:
     """Two softmaxes over disjoint keys as one over both."""
     lse = jnp.logaddexp(a.lse, b.lse)
@@ -130,7 +167,8 @@ def fold_keys(k_BSKD: jax.Array) -> jax.Array:
 
 
 def dense(q_NMD, k_NSD, v_NSD, query: Sight, key: Sight, window: Window = None) -> Partial:
-    """Every query over every key that it sees, in blocks of queries; each block meets no key that stands after it.
+    """Every query over every key that it sees, in blocks of queries; each block meets no key that stands after it, and,
+    where every query has a window of its own, few before all that it sees.
 
     The last T of the S keys must be the queries' own tokens.
     """
@@ -143,7 +181,8 @@ def dense(q_NMD, k_NSD, v_NSD, query: Sight, key: Sight, window: Window = None) 
         within = window[:, start:stop] if isinstance(window, jax.Array) else window
         seen = sees(_part(query, start, stop), _part(key, 0, upto), within)
         rows = q_NMD[:, start * group : stop * group]
-        parts.append(attend(rows, k_NSD[:, :upto], v_NSD[:, :upto], jnp.repeat(seen, heads, axis=0)))
+        softmax = attend_back if isinstance(window, jax.Array) else attend
+        parts.append(softmax(rows, k_NSD[:, :upto], v_NSD[:, :upto], jnp.repeat(seen, heads, axis=0)))
     return Partial(*(jnp.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
 
 
