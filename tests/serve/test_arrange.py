@@ -3,8 +3,8 @@
 import pytest
 
 from pollux.media.segment import Document, Text
-from pollux.serve.arrange import LONG, SYSTEM, Message, arrange
 from pollux.serve.errors import ApiError
+from pollux.serve.material.arrange import LONG, SYSTEM, Message, arrange
 
 BOOK = Document("a.txt", (Text("a.txt", "It rained."),))
 

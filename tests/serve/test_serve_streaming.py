@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from pollux.serve import streaming
 from pollux.serve.errors import ApiError
-from pollux.serve.streaming import Streamed
+from pollux.serve.web import streaming
+from pollux.serve.web.streaming import Streamed
 
 
 def sent(chunks, leave_after: float | None = None) -> tuple[list[bytes], dict]:

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 from jax.experimental.layout import Layout, with_layout_constraint
 
-
 # What a CPU that multiplies bf16 says of itself. On others such products go by way of float32: 63 to 94 GFLOP/s on two cores of an
 # EPYC (Zen 3), where those of float32 do 87 to 160.
 _MULTIPLIES_BF16 = {"avx512_bf16", "amx_bf16"}
@@ -30,7 +29,7 @@ def operand() -> jnp.dtype:
 
 
 def dot(a: jax.Array, b: jax.Array, contract: tuple[int, int]) -> jax.Array:
-    """Product of `operand`s with a float32 sum. ``contract`` names the contracted axis of each, 0 or 1, after the shared batch axes."""
+    """Product of `operand`s with a float32 sum. ``contract`` names the contracted axis of each, 0 or 1, behind the batch axes."""
     a, b = a.astype(operand()), b.astype(operand())
     if jax.default_backend() == "cpu" and a.dtype == jnp.bfloat16:
         return _dot_on_cpu(a, b, contract)

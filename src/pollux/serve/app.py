@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from pollux.serve import openapi, studio
+from pollux.serve import openapi
 from pollux.serve.errors import ApiError, of
 from pollux.serve.gemini import batches, caches, embed, files, generate, models, tokens, wire
 from pollux.serve.interactions import routes as interactions
@@ -31,6 +31,7 @@ from pollux.serve.operations.logs import note_request
 from pollux.serve.operations.origins import Origins
 from pollux.serve.routing import Route, find
 from pollux.serve.server import Server
+from pollux.serve.studio_api import page
 
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,7}(\.\d{1,9})?", re.ASCII)
@@ -42,7 +43,7 @@ _SWEEP_SECONDS = 60.0
 
 def routes(server: Server) -> list[Route]:
     """Every room's."""
-    rooms = [health, models, generate, tokens, embed, files, caches, batches, interactions, live, openai, studio]
+    rooms = [health, models, generate, tokens, embed, files, caches, batches, interactions, live, openai, page]
     every = [route for room in rooms for route in room.routes(server)]
     return every + openapi.routes(server, every)
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from pollux.engine.many.service import Service
 from pollux.serve.errors import ApiError
+from pollux.serve.material.perceived import Perceiver
 from pollux.serve.operations.keys import Keys
 from pollux.serve.operations.limits import Limits
 from pollux.serve.operations.metrics import Metrics
-from pollux.serve.perceived import Perceiver
 
 if TYPE_CHECKING:
     from pollux.serve.storage.library import Library

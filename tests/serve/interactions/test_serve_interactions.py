@@ -15,12 +15,12 @@ from stub import Stub
 
 from pollux.serve.app import build
 from pollux.serve.errors import ApiError
-from pollux.serve.fields import Fields
 from pollux.serve.interactions.events import START, events, position
 from pollux.serve.interactions.record import Record
 from pollux.serve.interactions.request import body
 from pollux.serve.interactions.run import Run, fold
 from pollux.serve.interactions.steps import contents, steps
+from pollux.serve.web.fields import Fields
 
 BASE = "/v1beta/interactions"
 COUNT = {

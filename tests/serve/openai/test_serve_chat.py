@@ -12,8 +12,8 @@ from stub import Stub
 
 from pollux.serve.app import build
 from pollux.serve.errors import ApiError
-from pollux.serve.fields import Fields
 from pollux.serve.openai.messages import contents
+from pollux.serve.web.fields import Fields
 
 CHAT, PLAIN = "/v1beta/openai/chat/completions", "/v1/completions"
 QUESTION = "Where is the lamp?"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pollux.media.segment import Document, Text
-from pollux.serve.arrange import LONG, Message, arrange, begin
+from pollux.serve.material.arrange import LONG, Message, arrange, begin
 
 LONGER = "It rained on the quay.\n" * (LONG // 20)
 TEXTS = ["", "Hello.", "Why?", "x " * (LONG // 3), LONGER, LONGER + "\n\nWho was it?"]

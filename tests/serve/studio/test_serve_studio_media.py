@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 from stub import Stub
 
 from pollux.serve.app import build
-from pollux.serve.download import span
-from pollux.serve.evidence import passages
+from pollux.serve.material.evidence import passages
 from pollux.serve.operations.keys import Keys, digest
+from pollux.serve.web.download import span
 
 
 @pytest.fixture

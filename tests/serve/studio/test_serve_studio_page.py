@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pollux.serve.studio import FOLDER, POLICY, Asset, assets, respond
+from pollux.serve.studio_api.page import FOLDER, POLICY, Asset, assets, respond
 
 LARGEST = 400_000  # bytes, compressed, of all of it
 SOURCE = Path(__file__).parents[3] / "studio"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pollux.serve.arrange import begin
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini import content, wire
 from pollux.serve.gemini.generate import system
 from pollux.serve.gemini.generation.cached import addresses
 from pollux.serve.gemini.generation.form import functions_of
 from pollux.serve.gemini.pages import wanted_page
+from pollux.serve.material.arrange import begin
 from pollux.serve.routing import Route
 from pollux.serve.storage.caches import Cached, StoredCache
 from pollux.serve.storage.names import LATEST, stamp

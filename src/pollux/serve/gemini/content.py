@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from pollux.media.segment import Document
-from pollux.serve.arrange import Message
 from pollux.serve.constrain.functions import Call, returned
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini.wire import bytes_of, seconds_of
-from pollux.serve.perceived import Manner, manner
+from pollux.serve.material.arrange import Message
+from pollux.serve.material.perceived import Manner, manner
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

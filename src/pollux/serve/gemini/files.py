@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pollux.serve.download import Download
 from pollux.serve.gemini import wire
 from pollux.serve.gemini.pages import wanted_page
 from pollux.serve.gemini.uploading import receive
@@ -17,6 +16,7 @@ from pollux.serve.gemini.uploading.address import base_of
 from pollux.serve.routing import Route
 from pollux.serve.storage.files import StoredFile
 from pollux.serve.storage.names import stamp
+from pollux.serve.web.download import Download
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

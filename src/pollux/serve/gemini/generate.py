@@ -20,7 +20,6 @@ from starlette.responses import Response
 
 from pollux.engine.many.service import Service
 from pollux.engine.request import Ask
-from pollux.serve.arrange import Message, arrange
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini import content, wire
 from pollux.serve.gemini.generation.cached import addresses, cached_content
@@ -29,8 +28,9 @@ from pollux.serve.gemini.generation.form import Form, form, functions_of
 from pollux.serve.gemini.generation.hearing import Hearing
 from pollux.serve.gemini.generation.settings import wanted
 from pollux.serve.gemini.generation.usage import running, tokens_by_modality, usage_metadata
+from pollux.serve.material.arrange import Message, arrange
 from pollux.serve.routing import Route
-from pollux.serve.streaming import Streamed
+from pollux.serve.web.streaming import Streamed
 
 if TYPE_CHECKING:
     from pollux.serve.constrain.functions import Functions

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pollux.serve.fields import Fields
 from pollux.serve.interactions.steps import contents
+from pollux.serve.web.fields import Fields
 
 # The request's fields that the interaction shows again.
 _SHOWN = ("system_instruction", "tools", "generation_config", "response_format", "response_mime_type", "labels", "cached_content")

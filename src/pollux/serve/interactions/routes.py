@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pollux.serve.errors import ApiError
-from pollux.serve.fields import Fields
 from pollux.serve.gemini import generate
 from pollux.serve.gemini.generate import Prepared
 from pollux.serve.gemini.wire import reply
@@ -26,7 +25,8 @@ from pollux.serve.interactions.record import Record, shown
 from pollux.serve.interactions.run import Run, now
 from pollux.serve.interactions.steps import steps
 from pollux.serve.routing import Route
-from pollux.serve.streaming import Streamed
+from pollux.serve.web.fields import Fields
+from pollux.serve.web.streaming import Streamed
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from pollux.serve.errors import of
-from pollux.serve.evidence import Passage, passages
 from pollux.serve.interactions.events import DONE, Position, events, sse
 from pollux.serve.interactions.record import Record
+from pollux.serve.material.evidence import Passage, passages
 
 _ENDS = {"MAX_TOKENS": "incomplete"}
 _COUNTS = {

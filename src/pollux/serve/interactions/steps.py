@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from pollux.serve.fields import Fields, name
+from pollux.serve.web.fields import Fields, name
 
 _MEDIA = {"image": "image/*", "audio": "audio/*", "video": "video/*", "document": "application/octet-stream"}
 _SAID = ("user_input", "model_output")

@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pollux.serve.errors import ApiError
-from pollux.serve.fields import Fields
 from pollux.serve.gemini import generate
 from pollux.serve.gemini.generate import Prepared
 from pollux.serve.gemini.wire import reply
 from pollux.serve.openai import messages, replies, settings
 from pollux.serve.openai.merge import merged
 from pollux.serve.openai.wire import DONE, head, sse, usage
-from pollux.serve.streaming import Streamed
+from pollux.serve.web.fields import Fields
+from pollux.serve.web.streaming import Streamed
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

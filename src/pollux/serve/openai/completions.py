@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pollux.serve.fields import Fields
 from pollux.serve.gemini import generate
 from pollux.serve.gemini.generate import Prepared
 from pollux.serve.gemini.wire import reply
@@ -19,7 +18,8 @@ from pollux.serve.openai.chat import alone, known
 from pollux.serve.openai.merge import gathered, merged
 from pollux.serve.openai.prompts import prompts
 from pollux.serve.openai.wire import DONE, added, head, sse, usage
-from pollux.serve.streaming import Streamed
+from pollux.serve.web.fields import Fields
+from pollux.serve.web.streaming import Streamed
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pollux.engine.many.service import Service
-from pollux.serve.fields import Fields
 from pollux.serve.gemini.wire import reply
 from pollux.serve.openai.chat import known
 from pollux.serve.openai.prompts import prompts
+from pollux.serve.web.fields import Fields
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

@@ -11,7 +11,7 @@ import re
 
 import orjson
 
-from pollux.serve.fields import Fields
+from pollux.serve.web.fields import Fields
 
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.IGNORECASE)
 _SENT = "send what is to be read as text, or its bytes as a data: URL, or as a file part with the id of a file."

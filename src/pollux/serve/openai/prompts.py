@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pollux.serve.fields import Fields, name
+from pollux.serve.web.fields import Fields, name
 from pollux.tokens.vocabulary import Vocabulary
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import orjson
 
-from pollux.serve.evidence import passages
+from pollux.serve.material.evidence import passages
 from pollux.tokens.vocabulary import Vocabulary
 
 _REASONS = {"STOP": "stop", "MAX_TOKENS": "length"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pollux.serve.fields import Fields
+from pollux.serve.web.fields import Fields
 
 # Fields that ask for what is not there; each is refused unless it asks for nothing.
 _REFUSED = {

@@ -21,12 +21,12 @@ from pollux.base.errors import ContextError, PolluxError
 from pollux.engine.many.service import Service
 from pollux.engine.request import Ask, Done
 from pollux.media.segment import Document
-from pollux.serve.arrange import Message
-from pollux.serve.bridge import heard
 from pollux.serve.errors import ApiError
+from pollux.serve.material.arrange import Message
 from pollux.serve.storage.contents import flush
 from pollux.serve.storage.database import Database, Row
 from pollux.serve.storage.names import fresh
+from pollux.serve.web.bridge import heard
 
 T = TypeVar("T")
 _TABLE = """

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pollux.serve.download import Download
 from pollux.serve.routing import Route
 from pollux.serve.storage.files import StoredFile, missing
+from pollux.serve.web.download import Download
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

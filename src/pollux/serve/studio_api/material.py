@@ -22,7 +22,7 @@ from pollux.engine.request import Ask
 from pollux.media.segment import Document, Text
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini.wire import reply
-from pollux.serve.perceived import Manner, manner
+from pollux.serve.material.perceived import Manner, manner
 from pollux.serve.routing import Route
 from pollux.serve.storage.files import StoredFile
 

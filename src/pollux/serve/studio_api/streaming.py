@@ -21,7 +21,7 @@ from pollux.engine.request import Ask, Progress, Said
 from pollux.serve.gemini import wire
 from pollux.serve.gemini.generate import Prepared, prepare, stream
 from pollux.serve.routing import Route
-from pollux.serve.streaming import Streamed
+from pollux.serve.web.streaming import Streamed
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pollux.engine.many.service import Service
 from pollux.engine.request import Ask, Done, Piece, Said
-from pollux.serve.bridge import said
 from pollux.serve.gemini.generation.candidate import Finished
+from pollux.serve.web.bridge import said
 
 if TYPE_CHECKING:
     from pollux.serve.server import Server

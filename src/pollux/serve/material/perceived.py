@@ -17,7 +17,7 @@ from pollux.media.senses import Audio, Video
 from pollux.perception.perceive import DETAIL, Perception
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini.wire import seconds_of
-from pollux.serve.shelf import Shelf
+from pollux.serve.material.shelf import Shelf
 from pollux.serve.storage.files import StoredFile
 from pollux.serve.storage.kinds import unseen
 

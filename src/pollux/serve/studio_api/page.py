@@ -1,5 +1,5 @@
-"""The studio: a web page for what the server does. Its files are built from ``studio/`` of the repository into the folder beside
-this module; what it asks beyond Google's API is under ``/studio-api`` (`studio_api`).
+"""The studio: a web page for what the server does. Its files are built from ``studio/`` of the repository into
+``serve/studio/``; what it asks beyond Google's API is under ``/studio-api`` (`studio_api`).
 
     GET /           leads to the page
     GET /studio/    the page
@@ -26,7 +26,7 @@ from pollux.serve.studio_api import content, material, prompts, streaming
 if TYPE_CHECKING:
     from pollux.serve.server import Server
 
-FOLDER = Path(__file__).with_name("studio")
+FOLDER = Path(__file__).parents[1] / "studio"
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml", ".json": "application/json",
