@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pollux.base.errors import MediaError
 from pollux.media import image
 from pollux.media.decode import Senses, decode, read
-from pollux.media.senses import Image, Spot, Video
+from pollux.media.segment import Spot
+from pollux.media.senses import Image, Video
 from pollux.media.source import Bounds, Source
 
 RNG = np.random.default_rng(0)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pollux.base.errors import MediaError
 from pollux.media import image, pages
 from pollux.media.decode import Senses, decode, read
-from pollux.media.segment import Text
-from pollux.media.senses import Image, Spot
+from pollux.media.segment import Spot, Text
+from pollux.media.senses import Image
 from pollux.media.source import Bounds, Source
 
 QUARTERS = np.zeros((200, 300, 3), np.uint8)

@@ -16,7 +16,8 @@ from pollux.base.errors import MediaError
 from pollux.media import audio, mel
 from pollux.media.decode import Senses, decode
 from pollux.media.resample import Line
-from pollux.media.senses import Audio, Spot
+from pollux.media.segment import Spot
+from pollux.media.senses import Audio
 from pollux.media.source import Bounds
 
 RNG = np.random.default_rng(0)

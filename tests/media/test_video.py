@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from pollux.base.errors import MediaError
 from pollux.media import video
 from pollux.media.decode import Senses, decode, read
-from pollux.media.senses import Audio, Frame, Sound, Spot, Video
+from pollux.media.segment import Spot
+from pollux.media.senses import Audio, Frame, Sound, Video
 from pollux.media.source import Bounds, Source
 
 KINDS = [

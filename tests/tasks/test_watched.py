@@ -35,7 +35,8 @@ def test_answers_stand_at_their_places():
         assert example.context == "".join(s.text for document in example.documents for s in document.segments)
         assert len({question.text for question in example.questions}) == len(example.questions)
         for question in example.questions:
-            assert example.context[slice(*question.evidence)] == question.answer
+            for words, place in question.parts or ((question.answer, question.evidence),):
+                assert example.context[slice(*place)] == words and words in question.answer
             assert task().score(question, question.answer.upper()) == 1 and task().score(question, "no") == 0
     asked = " ".join(question.text for question in questions)
     assert all(words in asked for words in ("secret word", "secret keyword", "At what time", "shown at", "said", "What does"))

@@ -12,8 +12,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-import numpy as np
-
 from pollux.base.errors import ConfigError
 from pollux.commands.terminal import counting_bar, fail
 
@@ -68,6 +66,8 @@ def _text(engine: Engine, corpus: Corpus) -> None:
 
 def _position(args: argparse.Namespace, engine: Engine, corpus: Corpus) -> None:
     """Prose, and source code where there is some, as far as the longest length that was asked for."""
+    import numpy as np
+
     from pollux.eval.position import draw, fit, octaves, places
 
     tokens, laws, told = max(args.lengths or [64_000]), [], {}
@@ -100,6 +100,8 @@ def _curves(
     args: argparse.Namespace, engine: Engine, corpus: Corpus, kind: str, tokens: int, count: int
 ) -> tuple[int, list[Curve]]:
     """Tokens of ``count`` documents, all cut to the same length, and the curve of each; those that were kept are not read again."""
+    import numpy as np
+
     from pollux.engine.score import losses
     from pollux.eval.position import Curve, curve, documents
     from pollux.tokens.template import plain
@@ -168,6 +170,8 @@ def _document(corpus: Corpus, tokens: int) -> Document:
 
 def _next_token(engine: Engine, context: ReadContext) -> float:
     """Median seconds of a step of one token, a question having been put."""
+    import numpy as np
+
     prompt, one, times = engine.prompt("What is said of it here?"), np.ones(1, np.int32), []
     shared = engine.runner.device_context(context)
     turn = engine.runner.start_turn(context, 1, 128)

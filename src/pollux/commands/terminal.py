@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from textwrap import dedent
 from typing import NoReturn
 
-from pollux.media.segment import Place, Problem
-from pollux.media.senses import Spot, clock
+from pollux.media.segment import Place, Problem, Spot, clock
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 

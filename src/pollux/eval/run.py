@@ -13,8 +13,7 @@ from pollux.base.errors import ConfigError
 from pollux.engine.contexts.context import ReadContext
 from pollux.engine.engine import Engine
 from pollux.engine.request import LONGEST_ANSWER, Sampling
-from pollux.media.segment import Document, Place
-from pollux.media.senses import Spot
+from pollux.media.segment import Document, Place, Spot
 from pollux.perception.remember import Remembered, RememberedHearing
 from pollux.tasks.task import Example, NoExample, Question, Task
 from pollux.tokens.template import reading

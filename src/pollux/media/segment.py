@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 16
 _SNIPPET = 160
 
+Region = tuple[float, float, float, float]  # left, top, right, bottom, as shares of width and height, from the top left
+
 # Where a snippet may begin or stop: after a sentence, at an empty line, or where the next line does not simply go on (it is
 # indented, or begins with a mark), so that hard-wrapped prose gives its sentence while code and lists give their line.
 _BOUNDARY = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]|\r?\n\s*\n|\r?\n(?![^\W_]|[\"'“‘(])")
@@ -51,6 +53,34 @@ class Place:
     start: int
     end: int
     snippet: str
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where something is seen or heard: what `Place` is for text.
+
+    Attributes:
+        path: The file, named as the user named it; "-" is standard input.
+        page: 1-based page of a PDF, None for other files.
+        frame: 1-based frame of an animation that is read as pictures, None for other files.
+        start: Seconds from the file's beginning, None for pictures.
+        end: Where it ends, likewise; equal to ``start`` for a single moment.
+        region: The part of the picture, None for all of it and for sound.
+        snippet: The words that were read or heard there and around, where there are any.
+    """
+
+    path: str
+    page: int | None = None
+    frame: int | None = None
+    start: float | None = None
+    end: float | None = None
+    region: Region | None = None
+    snippet: str = ""
+
+    @property
+    def time(self) -> str:
+        """The start as "mm:ss" (`clock`), "" for pictures."""
+        return "" if self.start is None else clock(self.start)
 
 
 @dataclass(frozen=True)
@@ -175,3 +205,9 @@ def _fit(left: str, inner: str, right: str, width: int, cut_left: bool, cut_righ
     cut_left, cut_right = cut_left or keep_left < len(left), cut_right or keep_right < len(right)
     whole = left[len(left) - keep_left :] + inner + right[:keep_right]
     return "…" * cut_left + whole.strip() + "…" * cut_right
+
+
+def clock(seconds: float) -> str:
+    """A time as "mm:ss", rounded down; the minutes go on beyond 59, as in "633:14"."""
+    whole = int(seconds)
+    return f"{whole // 60:02}:{whole % 60:02}"

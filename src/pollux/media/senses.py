@@ -1,4 +1,4 @@
-"""The nouns of seeing and hearing: segments that describe a picture, a sound or a film, and the place of a part of one.
+"""The nouns of seeing and hearing: segments that describe a picture, a sound or a film.
 
 A segment says where pixels and samples are and takes no memory for them; they are streamed when they are wanted:
 
@@ -16,39 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pollux.media.segment import Region, Spot
 from pollux.media.source import Source
 
 RATE = 16_000  # samples of sound a second
 Box = tuple[int, int]  # the most pixels, across and down
-Region = tuple[float, float, float, float]  # left, top, right, bottom, as shares of width and height, from the top left
-
-
-@dataclass(frozen=True)
-class Spot:
-    """Where something is seen or heard: what `Place` is for text.
-
-    Attributes:
-        path: The file, named as the user named it; "-" is standard input.
-        page: 1-based page of a PDF, None for other files.
-        frame: 1-based frame of an animation that is read as pictures, None for other files.
-        start: Seconds from the file's beginning, None for pictures.
-        end: Where it ends, likewise; equal to ``start`` for a single moment.
-        region: The part of the picture, None for all of it and for sound.
-        snippet: The words that were read or heard there and around, where there are any.
-    """
-
-    path: str
-    page: int | None = None
-    frame: int | None = None
-    start: float | None = None
-    end: float | None = None
-    region: Region | None = None
-    snippet: str = ""
-
-    @property
-    def time(self) -> str:
-        """The start as "mm:ss" (`clock`), "" for pictures."""
-        return "" if self.start is None else clock(self.start)
 
 
 @dataclass(frozen=True)
@@ -189,12 +161,6 @@ class Sound(NamedTuple):
 
     start: int
     samples: np.ndarray
-
-
-def clock(seconds: float) -> str:
-    """A time as "mm:ss", rounded down; the minutes go on beyond 59, as in "633:14"."""
-    whole = int(seconds)
-    return f"{whole // 60:02}:{whole % 60:02}"
 
 
 def _check_times(start: float, end: float | None) -> None:

@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pollux.media.segment import snippet
-from pollux.media.senses import Region, Spot
+from pollux.media.segment import Region, Spot, snippet
 
 # Codes are numbers: 0 to 1,023 for a cell of a picture, from there on for 40 ms of sound.
 SIGHTS = SOUNDS = 1024

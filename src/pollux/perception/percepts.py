@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pollux.media.senses import Region
+from pollux.media.segment import Region
 
 
 class Word(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pollux.media.senses import Region, clock
+from pollux.media.segment import Region, clock
 from pollux.media.transcript import SIGHTS, SOUND, Run, Writer
 from pollux.perception.percepts import Heard, Said, Seen, Word
 

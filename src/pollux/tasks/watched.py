@@ -12,8 +12,7 @@ from random import Random
 
 import numpy as np
 
-from pollux.media.segment import Document
-from pollux.media.senses import clock
+from pollux.media.segment import Document, clock
 from pollux.media.transcript import FRAME, PICTURE, SIGHTS, SOUND, SOUNDS, Run, Writer
 from pollux.tasks.lexicon import common, draw, invented
 from pollux.tasks.prose import passage

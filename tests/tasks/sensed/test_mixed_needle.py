@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pollux.media import audio, video
-from pollux.media.senses import RATE, clock
+from pollux.media.segment import clock
+from pollux.media.senses import RATE
 from pollux.tasks.sensed.films.mixed_needle import MixedNeedle
 from pollux.tasks.sensed.films.video_needle import VideoNeedle
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pollux.media import audio
-from pollux.media.senses import RATE, clock
+from pollux.media.segment import clock
+from pollux.media.senses import RATE
 from pollux.tasks.sensed.sounds.said_when import SaidWhen
 from pollux.tasks.task import NoExample, Question
 

@@ -18,8 +18,7 @@ from pollux.engine.contexts.saved import Part
 from pollux.engine.contexts.segments import Segment, describe, restored
 from pollux.engine.contexts.segments import arrays as arrays_of
 from pollux.engine.contexts.store import Specs, Store
-from pollux.media.segment import Place
-from pollux.media.senses import Spot
+from pollux.media.segment import Place, Spot
 from pollux.tokens.stream import Stream, join
 from pollux.tokens.template import own
 

@@ -24,7 +24,7 @@ from PIL import Image
 from pollux.base.checkpoint import load_weights
 from pollux.base.errors import CheckpointError, MediaError
 from pollux.base.weights import Tree
-from pollux.media.senses import Region
+from pollux.media.segment import Region
 from pollux.perception.codes import numbered, quantised
 from pollux.perception.percepts import Seen, Word
 from pollux.perception.vision import strips

@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from pollux.engine.request import Evidence
-from pollux.media.segment import Place
-from pollux.media.senses import Spot
+from pollux.media.segment import Place, Spot
 
 
 def grounding(text: str, evidence: Sequence[Evidence], uris: Mapping[str, str]) -> dict:

@@ -17,8 +17,8 @@ from random import Random
 
 import numpy as np
 
-from pollux.media.segment import Document
-from pollux.media.senses import Video, clock
+from pollux.media.segment import Document, clock
+from pollux.media.senses import Video
 from pollux.media.source import Source
 from pollux.tasks.lexicon import common, draw
 from pollux.tasks.sensed.films.film import Film

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pollux.media.segment import Document
-from pollux.media.senses import RATE, Audio, clock
+from pollux.media.segment import Document, clock
+from pollux.media.senses import RATE, Audio
 from pollux.media.source import Source
 from pollux.tasks.sensed.sounds.recording import wav
 from pollux.tasks.sensed.sounds.spoken import LONGEST, words

@@ -12,8 +12,8 @@ from random import Random
 
 import numpy as np
 
-from pollux.media.segment import Document
-from pollux.media.senses import RATE, Audio, clock
+from pollux.media.segment import Document, clock
+from pollux.media.senses import RATE, Audio
 from pollux.media.source import Source
 from pollux.tasks.sensed.edits import error_rate
 from pollux.tasks.sensed.sounds.recording import wav
