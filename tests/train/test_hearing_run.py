@@ -15,7 +15,7 @@ from pollux.data.speech.clips import MOST_LETTERS, Batch, symbols
 from pollux.data.speech.shelf import Utterance
 from pollux.media.senses import RATE
 from pollux.perception.audio.hearing import Hearing
-from pollux.perception.audio.net import Ear, table
+from pollux.perception.audio.net import FRAMES, Ear, hear, table
 from pollux.train.hearing import step
 from pollux.train.hearing.run import METRICS, HearingRun, begin, train
 from pollux.train.hearing.step import Weighed, make_step, spelled, start
@@ -66,6 +66,21 @@ def test_it_begins_from_a_model_that_hears(tmp_path):
     save_weights(tmp_path / "other.safetensors", {"senses": {"hearing": {"stem": np.zeros((2, 2))}}}, {})
     with pytest.raises(CheckpointError, match="hears with another net"):
         begin(replace(RUN, begin=tmp_path / "other.safetensors"))
+
+
+def test_a_smaller_net_grows_and_hears_the_same_at_first():
+    larger, given = replace(EAR, hidden=24, blocks=4), initial(table(EAR), 7)
+    weights = start(larger, RUN.optimizer, 4, 0, given).weights
+    mel = np.random.default_rng(0).normal(-6, 1, (1, 240, 80)).astype(np.float32)
+    edge = FRAMES * (larger.halo - EAR.halo)
+    ours, theirs = hear(weights, larger, mel), hear(given, EAR, mel[:, edge:-edge])
+    np.testing.assert_allclose(ours.letters, theirs.letters, atol=1e-5)
+    np.testing.assert_array_equal(ours.codes, theirs.codes)
+    first = weights["blocks"]["0"]["rise"], weights["blocks"]["3"]["rise"]
+    assert all(np.abs(np.asarray(matrix)).min(axis=0).all() for matrix in first)  # what is new is not dead
+    for smaller in (replace(EAR, hidden=4), replace(EAR, blocks=1)):
+        with pytest.raises(ValueError, match="are wanted"):
+            start(smaller, RUN.optimizer, 4, 0, given)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):

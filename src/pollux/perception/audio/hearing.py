@@ -3,7 +3,7 @@
     samples ─ media.mel ─> frames ─ net, ten seconds at a time ─> letters ─ words, lexicon ─> words
                                                                       └─> codes
 
-Ten seconds, counted from where the sound begins, are always heard as the same ten seconds, with 0.68 s of what is before and behind
+Ten seconds, counted from where the sound begins, are always heard as the same ten seconds, with 1 s of what is before and behind
 them: nothing depends on the blocks that samples come in. Memory does not grow with the length.
 
 Axis letters: B stretches heard at once, F frames of 10 ms, M mel bands, S samples, T steps of 20 ms, L symbols, U codes of 40 ms.

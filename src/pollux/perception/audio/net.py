@@ -4,7 +4,7 @@
                                         └─> pairs of steps -> codes
 
 A block is a convolution over time of each channel by itself, and a feed-forward of each moment by itself (ConvNeXt). Nothing is
-padded: each convolution gives fewer steps than it takes, so that a stretch of sound is heard with 0.68 s on either side of it, and
+padded: each convolution gives fewer steps than it takes, so that a stretch of sound is heard with 1 s on either side of it, and
 what comes out does not depend on where it was cut.
 
 `teach` is for training alone: by codes alone it draws the mel frames again, and tells what is said, who says it and how high.
@@ -44,8 +44,8 @@ class Ear:
     """
 
     width: int = 144
-    hidden: int = 432
-    blocks: int = 8
+    hidden: int = 768
+    blocks: int = 12
     coded: int = 4
     taps: int = 9
     stem: int = 3

@@ -20,6 +20,7 @@ from pollux.data.speech.clips import Batch
 from pollux.media.mel import FLOOR
 from pollux.perception.audio.net import FRAMES, Ear, Felt, hear, scaled, table, teach
 from pollux.perception.codes import CODES, LEVELS
+from pollux.train.hearing.grow import grown
 from pollux.train.optimizer import OptimizerConfig, make_optimizer
 
 
@@ -65,8 +66,10 @@ class Report(NamedTuple):
 
 
 def start(ear: Ear, optimizer: OptimizerConfig, steps: int, seed: int, given: Tree | None = None) -> State:
-    """The state before the first step. What is not ``given`` begins at random; ValueError where it is of another shape."""
-    weights = begun(initial(table(ear), seed), given or {})
+    """The state before the first step. What is not ``given`` begins at random, and a smaller net grows (`grow`); ValueError where
+    it is of another shape."""
+    fresh = initial(table(ear), seed)
+    weights = begun(fresh, grown(given, fresh)) if given else fresh
     memory = make_optimizer(optimizer, table(ear), steps).init(weights)
     return State(weights, jax.tree.map(jnp.copy, weights), memory, jnp.zeros((), jnp.int32))
 
