@@ -26,7 +26,8 @@ def main() -> None:
     from pollux.recipes.laptop import laptop
     from pollux.tokens.vocabulary import shipped
     from pollux.train.loop import train
-    from pollux.train.progress import Progress, read_metrics
+    from pollux.train.metrics import read_metrics
+    from pollux.train.progress import Progress
 
     run = laptop(load(args.data), shipped())
     for point in (run.point, 0.0):

@@ -17,8 +17,9 @@ from pollux.media.senses import RATE
 from pollux.perception.audio.hearing import Hearing
 from pollux.perception.audio.net import FRAMES, Ear, hear, table
 from pollux.train.hearing import step
-from pollux.train.hearing.run import METRICS, HearingRun, begin, train
+from pollux.train.hearing.run import HearingRun, begin, train
 from pollux.train.hearing.step import Weighed, make_step, spelled, start
+from pollux.train.metrics import NAME
 from pollux.train.optimizer import OptimizerConfig
 
 EAR = Ear(width=8, hidden=8, blocks=2, coded=1, taps=3, told=8, speakers=70)
@@ -43,7 +44,7 @@ def test_resumed_equals_uninterrupted(tmp_path):
     (ours, about), (theirs, _) = load_weights(parts), load_weights(whole)
     assert about["step"] == 4
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
-    rows = [json.loads(line) for line in (tmp_path / "parts" / METRICS).read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "parts" / NAME).read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 1, 2, 3] and all(np.isfinite(row["letters"]) for row in rows)
     assert Hearing.load(parts).ear == EAR
 

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 import pollux
-from pollux.train.progress import read_metrics
+from pollux.train.metrics import read_metrics
 
 STEPS = 120
 SCRIPT = Path(__file__).with_name("small_run.py")

@@ -12,7 +12,8 @@ from pollux.base.errors import CheckpointError, TrainingError
 from pollux.base.mesh import make_mesh
 from pollux.base.weights import flatten
 from pollux.train.loop import averaged, compiled_step, start, train
-from pollux.train.progress import Progress, read_metrics
+from pollux.train.metrics import read_metrics
+from pollux.train.progress import Progress
 from pollux.train.watch import Watch
 
 BAD = 5

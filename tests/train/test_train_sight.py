@@ -19,7 +19,7 @@ from pollux.perception.vision.sight import Sight
 from pollux.perception.vision.strips import Strip
 from pollux.perception.vision.trunk import TrunkConfig
 from pollux.tasks.sensed.edits import edits
-from pollux.train.progress import read_metrics
+from pollux.train.metrics import read_metrics
 from pollux.train.sight import batches, evaluate, losses, run
 from pollux.train.sight.config import SightRun, Sources
 

@@ -194,7 +194,7 @@ def data():
 
 
 def outcome(folder):
-    return [json.loads(line) for line in (folder / run.METRICS).read_text().splitlines()], (folder / run.SUMMARY).read_text()
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()], (folder / run.SUMMARY).read_text()
 
 
 def test_stopped_and_gone_on_is_as_if_never_stopped(data, tmp_path, monkeypatch):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pollux.train.metrics import NAME, add_row, keep_rows, read_metrics
 
 if TYPE_CHECKING:
     from pollux.train.loop import Run
@@ -27,7 +28,7 @@ class Progress:
 
     def __init__(self, folder: Path, *, show: bool = True, tensorboard: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "metrics.jsonl"
+        self.path = folder / NAME
         self._show, self._bar, self._writer, self._tokens = show, None, None, 0
         if tensorboard:
             from tensorboardX import SummaryWriter  # pip install 'pollux[tensorboard]'
@@ -35,14 +36,10 @@ class Progress:
             self._writer = SummaryWriter(str(folder / "tensorboard"))
 
     def start(self, run: Run, first: int) -> None:
-        rows = [row for row in read_metrics(self.path) if row["step"] < first] if self.path.exists() else []
+        rows = keep_rows(self.path, first)
         self._tokens = rows[-1]["tokens"] if rows else 0
         if first:
             log.info("going on from step %d of %d, saved in %s", first, run.steps, self.path.parent)
-        part = self.path.with_suffix(".part")  # killed half-way through, the rows of the run so far are still there
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        part.replace(self.path)
-        self._file = self.path.open("a")
         self._time = time.monotonic()
         if self._show:
             self._bar = _bar()
@@ -56,8 +53,7 @@ class Progress:
         row = {"step": number, "tokens": self._tokens, "loss": report.loss, "text": report.text, "answer": report.answer}
         row |= {"right": report.right, "exact": report.exact, "pointed": report.pointed}
         row |= {"busiest": _loads(report, max), "idlest": _loads(report, min), "seconds": round(seconds, 3)}
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        add_row(self.path, row)
         if self._writer:
             for name in ("loss", "text", "answer", "right", "exact", "pointed"):
                 self._writer.add_scalar(name, row[name], self._tokens)
@@ -75,7 +71,6 @@ class Progress:
             self._bar.stop()
         if self._writer:
             self._writer.close()
-        self._file.close()
         plot(self.path, self.path.with_name("loss.png"))
 
 
@@ -83,12 +78,6 @@ def _loads(report: Report, pick) -> list[float]:
     """By layer with experts, the load of its busiest or idlest expert over the mean."""
     shares = [load.share for load in report.loads if load is not None]
     return [round(float(pick(share) * len(share)), 3) for share in map(list, shares)]
-
-
-def read_metrics(path: Path) -> list[dict]:
-    """The rows of a metrics file; a last one that a crash cut short is left out."""
-    lines = path.read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
 
 
 def _bar():

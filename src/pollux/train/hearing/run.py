@@ -23,14 +23,14 @@ from pollux.data.speech.shelf import WHO, Utterance
 from pollux.perception.audio.net import Ear
 from pollux.perception.senses import senses_of
 from pollux.train.hearing.step import Report, State, Weighed, make_step, start
+from pollux.train.metrics import NAME, add_row, keep_rows
 from pollux.train.optimizer import OptimizerConfig
-from pollux.train.progress import read_metrics
 from pollux.train.watch import Stopper, Watch
 
 log = logging.getLogger("pollux")
 # A run may go on to another end, on the schedule that this end has.
 _FREE = ("steps", "save_minutes")
-METRICS, WEIGHTS = "metrics.jsonl", "hearing.safetensors"
+WEIGHTS = "hearing.safetensors"
 Shelves = Sequence[tuple[Sequence[Utterance], float]]
 
 
@@ -162,12 +162,8 @@ class Progress:
     QUIET_EVERY = 50
 
     def __init__(self, run: HearingRun, folder: Path, first: int, show: bool) -> None:
-        path = folder / METRICS
-        rows = [row for row in read_metrics(path) if row["step"] < first] if path.exists() else []
-        part = path.with_suffix(".part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        part.replace(path)
-        self._file, self._time, self._bar = path.open("a"), time.monotonic(), _bar() if show else None
+        self._path, self._time, self._bar = folder / NAME, time.monotonic(), _bar() if show else None
+        keep_rows(self._path, first)
         if self._bar:
             self._bar.start()
             self._task = self._bar.add_task(run.name, total=run.steps, completed=first, letters=0.0, told=0.0)
@@ -176,8 +172,7 @@ class Progress:
         now = time.monotonic()
         seconds, self._time = now - self._time, now
         kept = {name: round(value, 5) for name, value in row.items()}
-        self._file.write(json.dumps({"step": number, **kept, "seconds": round(seconds, 3)}) + "\n")
-        self._file.flush()
+        add_row(self._path, {"step": number, **kept, "seconds": round(seconds, 3)})
         if self._bar:
             self._bar.update(self._task, completed=number + 1, letters=row["letters"], told=row["told"])
         elif number % self.QUIET_EVERY == 0:
@@ -188,7 +183,6 @@ class Progress:
     def stop(self) -> None:
         if self._bar:
             self._bar.stop()
-        self._file.close()
 
 
 def _bar():

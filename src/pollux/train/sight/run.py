@@ -24,15 +24,14 @@ from pollux.base.checkpoint import States, load_weights, save_weights
 from pollux.base.errors import CheckpointError, TrainingError
 from pollux.base.weights import Tree, begun, count, initial
 from pollux.perception.senses import senses_of
+from pollux.train.metrics import NAME, add_row, keep_rows
 from pollux.train.optimizer import make_optimizer
-from pollux.train.progress import read_metrics
 from pollux.train.sight.batches import Ahead
 from pollux.train.sight.config import SightRun
 from pollux.train.sight.losses import loss_of, table_of
 from pollux.train.watch import Stopper
 
 log = logging.getLogger("pollux")
-METRICS = "metrics.jsonl"
 _EVERY = 50  # steps to a row of the metrics
 _KEPT = 0.998  # of the averaged weights, by a step
 
@@ -112,7 +111,7 @@ def train(run: SightRun, folder: Path, *, show: bool = False) -> Path:
 
 def _loop(run: SightRun, state: State, batch: Any, batches: Ahead, states: States, folder: Path, show: bool) -> State:
     step, done = make_step(run), int(state.step)
-    _keep_rows(folder / METRICS, done)
+    keep_rows(folder / NAME, done + 1)
     saved_at, row_at, last_row = time.monotonic(), time.monotonic(), done
     with Stopper() as stopper, _Bar(run, done, show) as bar:
         while done < run.steps:
@@ -125,7 +124,7 @@ def _loop(run: SightRun, state: State, batch: Any, batches: Ahead, states: State
             if done % _EVERY == 0 or stop:
                 state, row = _row(state, done - last_row, time.monotonic() - row_at)
                 row_at, last_row = time.monotonic(), done
-                _write(folder / METRICS, row)
+                add_row(folder / NAME, row)
                 bar(done, row)
                 if stop or time.monotonic() - saved_at > run.save_minutes * 60:
                     _save(run, state, states, folder)
@@ -179,19 +178,6 @@ def _check_same(ours: dict, theirs: dict, folder: Path) -> None:
     if other := [name for name in ours if theirs.get(name) != ours[name]]:
         what = f"{folder} holds a run with another {other[0]} ({theirs.get(other[0])}, this one has {ours[other[0]]})"
         raise CheckpointError(what, "train into another folder, or as it was begun")
-
-
-def _keep_rows(path: Path, step: int) -> None:
-    """Only what the state knows of."""
-    rows = [row for row in read_metrics(path) if row["step"] <= step] if path.exists() else []
-    part = path.with_suffix(".part")
-    part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    part.replace(path)
-
-
-def _write(path: Path, row: dict) -> None:
-    with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
 
 
 class _Bar:

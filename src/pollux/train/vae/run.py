@@ -22,14 +22,14 @@ import numpy as np
 from pollux.base.checkpoint import States
 from pollux.base.errors import CheckpointError, ConfigError, TrainingError
 from pollux.data.digits import Pictures
-from pollux.train.progress import read_metrics
+from pollux.train.metrics import NAME, add_row, keep_rows
 from pollux.train.vae.experiment import Experiment
 from pollux.train.vae.measure import Measured, make_evaluation, make_variance
 from pollux.train.vae.step import State, batches, binarised, make_steps, moving_variance, start
 from pollux.train.watch import Stopper
 
 log = logging.getLogger("pollux")
-METRICS, SUMMARY = "metrics.jsonl", "summary.json"
+SUMMARY = "summary.json"
 # Steps of one call: a fraction of a second, after which Ctrl-C is heeded.
 _CALL = 100
 _SAVE_SECONDS = 300.0
@@ -97,7 +97,9 @@ def train(
         if (latest := states.latest()) is not None:
             _check_same(note, states.note(latest), folder, latest, steps)
             state = states.restore(latest, state)
-        _keep_rows(folder / METRICS, int(state.step))
+        keep_rows(folder / NAME, int(state.step) + 1)
+        if state.step:
+            log.info("going on from step %d, saved in %s", state.step, folder)
         save = lambda state: states.save(int(state.step), state, note)  # noqa: E731
         state = _loop(experiment, given, programs, state, folder, steps, save, progress)
     finally:
@@ -117,7 +119,8 @@ def _loop(experiment: Experiment, given: Given, programs: Programs, state: State
             done = upto
             if done % experiment.every == 0:
                 row = {"step": done, "objective": float(state.total) / experiment.every, **measured(given, programs, state)}
-                _write(folder / METRICS, row)
+                add_row(folder / NAME, row)
+                log.info("step %d  ELBO %.2f on the training part, %.2f on the validation part", row["step"], *_elbos(row))
                 state = state._replace(total=jnp.zeros(()))
             asked = stopper.asked  # once: asked a moment later, it is the next step that saves and stops
             if done == last or asked or time.monotonic() - saved_at > _SAVE_SECONDS:
@@ -171,22 +174,6 @@ def _check_sound(state: State, first: int, last: int) -> None:
     if not math.isfinite(float(state.total)):
         what = f"training stopped: the objective is {float(state.total)} between steps {first} and {last}"
         raise TrainingError(what, "states saved before are as they were; try another seed in another folder")
-
-
-def _keep_rows(path: Path, step: int) -> None:
-    """Only what the state knows of."""
-    rows = [row for row in read_metrics(path) if row["step"] <= step] if path.exists() else []
-    if step:
-        log.info("going on from step %d, saved in %s", step, path.parent)
-    part = path.with_suffix(".part")
-    part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    part.replace(path)
-
-
-def _write(path: Path, row: dict) -> None:
-    with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-    log.info("step %d  ELBO %.2f on the training part, %.2f on the validation part", row["step"], *_elbos(row))
 
 
 def _elbos(row: dict) -> tuple[float, float]:
