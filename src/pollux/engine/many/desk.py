@@ -341,7 +341,7 @@ class Desk:
                 log.exception("not everything could be compiled beforehand")
                 self.ready = True
 
-        return None if self.ready else one
+        return None if self.ready or self._closing else one
 
     def _timed(self, kind: str, unit: Callable[[], None]) -> None:
         start = time.monotonic()
