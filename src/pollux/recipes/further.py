@@ -19,7 +19,7 @@ from pollux.train.optimizer import OptimizerConfig
 
 def further(corpus: Corpus, vocabulary: Vocabulary, seed: int = 0) -> Run:
     """The model of `base`. Each such run ends about where it began, and the average of what it passes through is better."""
-    plan = stages(full_mixture(corpus, vocabulary, seed), {2048: 500, 4096: 900})
+    plan = stages(full_mixture(corpus, vocabulary, seed), {2048: 300, 4096: 700})
     model = replace(family()["base"], vocab_size=vocabulary.size)
     optimizer = OptimizerConfig(warmup=100, decay=0.85, floor=0.2)
     return Run("further", model, plan, optimizer, seed=seed, averaged=0.5, begin=find(DEFAULT))
