@@ -35,6 +35,14 @@ def test_text_streams_and_ends():
     assert row.reason == "end" and END not in row.tokens and sum(map(bool, shown)) > 2
 
 
+def test_a_penalty_lets_the_next_best_token_through():
+    row, logits = Row(0, Sampling(presence=1.0), shipped()), np.zeros(8192, np.float32)
+    logits[500], logits[600] = 3, 2.5
+    row.take(logits, NOWHERE)
+    row.take(logits, NOWHERE)
+    assert row.tokens == [500, 600]
+
+
 @pytest.mark.parametrize("stop", ["comb", "e of", "Porthmeur", "Silas"])
 def test_nothing_from_a_stop_string_on_is_ever_shown(stop):
     whole = "Silas Whitcombe of Porthmeur"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pollux.base.errors import ConfigError
 from pollux.engine.request import Sampling
-from pollux.engine.sampler import choose, probabilities
+from pollux.engine.sampler import choose, penalised, probabilities
 
 LOGITS = st.lists(st.floats(-20, 20), min_size=2, max_size=40).map(lambda row: np.array(row, np.float32))
 
@@ -31,6 +31,14 @@ def test_without_cuts_it_is_a_softmax(logits, temperature):
     scaled = logits.astype(np.float64) / temperature
     want = np.exp(scaled - scaled.max())
     np.testing.assert_allclose(probabilities(logits, Sampling(temperature=temperature)), want / want.sum(), atol=1e-9)
+
+
+def test_penalties_are_taken_off_what_was_said():
+    logits = np.array([1, 2, 3, 4], np.float32)
+    less = penalised(logits, [3, 1, 3], Sampling(presence=0.5, frequency=0.25))
+    np.testing.assert_allclose(less, [1, 2 - 0.75, 3, 4 - 1.0])
+    assert less.dtype == logits.dtype and logits.tolist() == [1, 2, 3, 4]
+    assert penalised(logits, [3, 1, 3], Sampling()) is logits
 
 
 def test_top_p_keeps_the_fewest_that_reach_it():

@@ -31,6 +31,7 @@ class Sampling:
         top_k: Keep the k likeliest tokens, 0 for all. top_p: keep the likeliest tokens that together reach this probability.
         seed: The same seed gives the same answer. limit: At most this many tokens are produced.
         stop: The answer ends before any of these strings.
+        presence: Taken off the logit of each token that is in the answer already. frequency: the same for each time that it is there.
     """
 
     temperature: float = 0.0
@@ -39,6 +40,8 @@ class Sampling:
     seed: int = 0
     limit: int = 128
     stop: tuple[str, ...] = ()
+    presence: float = 0.0
+    frequency: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < math.inf:
@@ -53,6 +56,8 @@ class Sampling:
             raise ConfigError(f"the seed must be 0 or more, got {self.seed}")
         if "" in self.stop:
             raise ConfigError("a stop string must not be empty", "leave it out instead")
+        if not all(map(math.isfinite, (self.presence, self.frequency))):
+            raise ConfigError(f"penalties must be finite, got {self.presence} and {self.frequency}", "0 is none")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pollux.engine.request import Constraint, Produced, Sampling
-from pollux.engine.sampler import choose, log_probabilities
+from pollux.engine.sampler import choose, log_probabilities, penalised
 from pollux.tokens.vocabulary import SPECIAL, Vocabulary
 
 
@@ -47,7 +47,7 @@ class Row:
 
     def take(self, logits_V: np.ndarray, look: tuple[np.ndarray, np.ndarray]) -> str:
         """Choose the next token; returns the text that can be shown now. What may turn out to begin a stop string is held back."""
-        token = choose(self._open_to(logits_V), self.sampling, self._rng)
+        token = choose(self._open_to(penalised(logits_V, self.tokens, self.sampling)), self.sampling, self._rng)
         if self.constraint:
             self.constraint.take(token)
         if token < SPECIAL:  # the end of the turn; any other special token ends it as well

@@ -5,6 +5,8 @@ Axis letters: V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pollux.engine.request import Sampling
@@ -30,6 +32,16 @@ def probabilities(logits_V: np.ndarray, sampling: Sampling) -> np.ndarray:
     out_V = np.empty_like(p_V)
     out_V[order_V] = p_V / p_V.sum()
     return out_V
+
+
+def penalised(logits_V: np.ndarray, produced: Sequence[int], sampling: Sampling) -> np.ndarray:
+    """The logits less the penalties of tokens that were produced before; the same array where there are none."""
+    if not produced or not (sampling.presence or sampling.frequency):
+        return logits_V
+    tokens, times = np.unique(np.asarray(produced), return_counts=True)
+    less_V = logits_V.copy()
+    less_V[tokens] -= (sampling.presence + sampling.frequency * times).astype(less_V.dtype)
+    return less_V
 
 
 def log_probabilities(logits_V: np.ndarray) -> np.ndarray:

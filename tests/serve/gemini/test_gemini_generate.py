@@ -36,11 +36,13 @@ class TestWhole:
         assert whole["modelVersion"] == "stub" and whole["responseId"]
 
     def test_settings_reach_the_engine(self, client, stub):
-        config = {"temperature": 0.5, "topP": 0, "topK": 40.0, "seed": -1, "max_output_tokens": 100_000, "stopSequences": ["x"]}
+        config = {"temperature": 0.5, "topP": 0, "topK": 40.0, "seed": -1, "max_output_tokens": 100_000, "stopSequences": ["x"],
+                  "presencePenalty": 0.5, "frequency_penalty": -2}
         client.post(BASE + "generateContent", json=said(generationConfig=config))
         sampling = stub.asked[-1].sampling
         assert (sampling.temperature, sampling.top_k, sampling.seed, sampling.stop) == (0.5, 40, 2**32 - 1, ("x",))
         assert 0 < sampling.top_p < 1e-6 and sampling.limit == 8192
+        assert (sampling.presence, sampling.frequency) == (0.5, -2.0)
         assert stub.asked[-1].client == "testclient" and stub.asked[-1].deadline
 
     def test_candidates_differ_by_their_seeds(self, client, stub):
@@ -82,7 +84,7 @@ class TestWhole:
             ({"stopSequences": ["a"] * 6}, "stop_sequences"), ({"stopSequences": [""]}, "stop_sequences"),
             ({"logprobs": 1}, "response_logprobs is true"), ({"logprobs": 21, "responseLogprobs": True}, "logprobs"),
             ({"seed": 2**31}, "TYPE_INT32"), ({"responseMimeType": "application/xml"}, "mimetypes"),
-            ({"responseSchema": {"type": "STRING"}}, "application/json"), ({"frequencyPenalty": 0.5}, "Penalty"),
+            ({"responseSchema": {"type": "STRING"}}, "application/json"), ({"frequencyPenalty": -2.1}, "frequency_penalty"),
             ({"presencePenalty": 3}, "presence_penalty"), ({"responseModalities": ["TEXT", "AUDIO"]}, "AUDIO"),
             ({"thinkingConfig": {"thinkingBudget": -2}}, "thinking_budget"),
             ({"responseMimeType": "text/x.enum"}, "enum"), ({"responseMimeType": "application/json", "responseSchema": {},

@@ -187,7 +187,7 @@ class TestErrors:
             ({"temperature": 3}, "temperature"), ({"top_p": 2}, "top_p"), ({"candidate_count": 0}, "candidate_count"),
             ({"max_output_tokens": 0}, "max_output_tokens"), ({"logprobs": 2}, "response_logprobs is true"),
             ({"stop_sequences": list("abcdef")}, "stop_sequences"), ({"response_mime_type": "image/png"}, "mimetypes"),
-            ({"presence_penalty": 1}, "Penalty"), ({"response_modalities": ["IMAGE"]}, "modalities"),
+            ({"presence_penalty": 3}, "presence_penalty"), ({"response_modalities": ["IMAGE"]}, "modalities"),
             ({"tools": [{"google_search": {}}]}, "Tool not available"), ({"cached_content": "caches/x"}, "cached content name"),
         ],
     )  # fmt: skip

@@ -131,16 +131,17 @@ class TestMessages:
 class TestSettings:
     def test_all_that_is_honoured(self, client, stub):
         fields = {"temperature": 0.5, "top_p": 0.9, "max_completion_tokens": 2, "seed": -1, "stop": "x", "user": "me"}
-        answer = asked(client, **fields, store=True, presence_penalty=0, reasoning_effort="low")
+        answer = asked(client, **fields, store=True, presence_penalty=0.5, frequency_penalty=-1, reasoning_effort="low")
         sampling = stub.asked[-1].sampling
         assert (sampling.temperature, sampling.top_p, sampling.limit, sampling.stop) == (0.5, 0.9, 2, ("x",))
+        assert (sampling.presence, sampling.frequency) == (0.5, -1)
         assert sampling.seed == 0x7FFFFFFF and answer["choices"][0]["finish_reason"] == "length"
 
     @pytest.mark.parametrize(
         ("param", "value"),
         [
             ("temperature", 3), ("temperature", "warm"), ("temperature", True), ("top_p", -1), ("n", 0), ("n", 9), ("n", 1.5),
-            ("max_tokens", 0), ("stop", [3]), ("stop", ["a"] * 6), ("presence_penalty", 1), ("frequency_penalty", -1),
+            ("max_tokens", 0), ("stop", [3]), ("stop", ["a"] * 6), ("presence_penalty", 3), ("frequency_penalty", -2.5),
             ("logit_bias", {"5": 1}), ("top_logprobs", 3), ("modalities", ["audio"]), ("functions", [{}]), ("stream", 1),
             ("seed", 0.5), ("audio", {"voice": "x"}), ("model", 3), ("messages", []), ("messages", "Hi"), ("messages", None),
             ("tools", 3), ("tool_choice", "maybe"),

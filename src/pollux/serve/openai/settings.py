@@ -16,9 +16,6 @@ _REFUSED = {
 
 def sampling(request: Fields, limit: int | None = None) -> dict:
     """The part of ``generationConfig`` that chat and plain completions share. ``limit``: tokens where none are named."""
-    for name in ("presence_penalty", "frequency_penalty"):
-        if request.number(name, -2, 2):
-            raise request.refuse(name, "there are no penalties for this model: leave it out, or send 0.")
     stop = request.texts("stop")
     if len(stop) > 5:
         raise request.refuse("stop", f"at most 5 strings, got {len(stop)}.")
@@ -28,6 +25,8 @@ def sampling(request: Fields, limit: int | None = None) -> dict:
         "temperature": request.number("temperature", 0, 2),
         "topP": request.number("top_p", 0, 1),
         "maxOutputTokens": limit if most is None else most,
+        "presencePenalty": request.number("presence_penalty", -2, 2),
+        "frequencyPenalty": request.number("frequency_penalty", -2, 2),
         "candidateCount": request.number("n", 1, 8, whole=True),
         "stopSequences": stop or None,
         "seed": None if seed is None else seed & 0x7FFFFFFF,  # theirs has 64 bits and a sign

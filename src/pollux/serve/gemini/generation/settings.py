@@ -52,7 +52,9 @@ def _sampling(config: dict, most: int) -> Sampling:
     if len(stop) > _MOST_STOPS or "" in stop:
         raise ApiError(400, f"{_AT}stop_sequences: at most {_MOST_STOPS} are allowed, none of them empty.")
     top_p = max(_within(config, "topP", 0.0, 1.0, 1.0), _LEAST_P)
-    return Sampling(float(temperature), int(top_k), top_p, _seed(config), min(limit, most, LONGEST_ANSWER), stop)
+    presence, frequency = (_within(config, name, -2.0, 2.0, 0.0) for name in ("presencePenalty", "frequencyPenalty"))
+    longest = min(limit, most, LONGEST_ANSWER)
+    return Sampling(float(temperature), int(top_k), top_p, _seed(config), longest, stop, float(presence), float(frequency))
 
 
 def _seed(config: dict) -> int:
@@ -97,9 +99,6 @@ def _form(config: dict) -> tuple[str, dict | bool | None]:
 
 def _check_abilities(config: dict) -> None:
     """Refuse what no model here can do, rather than to leave it out."""
-    for name, other in (("presencePenalty", "presence_penalty"), ("frequencyPenalty", "frequency_penalty")):
-        if _within(config, name, -2.0, 2.0, 0.0):
-            raise ApiError(400, f"{_AT}{other}: Penalty is not enabled for this model; leave it out, or send 0.")
     modalities = [each for each in config.get("responseModalities", ()) if each not in ("TEXT", "MODALITY_UNSPECIFIED")]
     if modalities:
         told = f"The requested response modalities are not supported by this model: {', '.join(modalities)}. It gives TEXT."
