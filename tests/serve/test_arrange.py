@@ -7,6 +7,7 @@ from pollux.serve.errors import ApiError
 from pollux.serve.material.arrange import LONG, SYSTEM, Message, arrange
 
 BOOK = Document("a.txt", (Text("a.txt", "It rained."),))
+BLANK = Document("b.txt", (Text("b.txt", " \n"),))
 
 
 def test_documents_come_first_then_turns_then_the_question():
@@ -42,7 +43,15 @@ def test_a_long_text_without_a_break_is_cut_all_the_same():
     assert ask.question and ask.documents[0].segments[0].text + ask.question == "x" * 5000
 
 
-@pytest.mark.parametrize("messages", [[], [Message("user", ("Hi",)), Message("model", ("Ho",))], [Message("user", (BOOK,))]])
+@pytest.mark.parametrize("length", [1, LONG])
+def test_files_alone_ask_what_the_last_words_in_them_ask(length):
+    letter = Document("c.txt", (Text("c.txt", "It rained.\n" * length + "What colour was the lamp?"),))
+    ask = arrange([Message("user", ("Hello.",)), Message("model", ("Hi.",)), Message("user", (BOOK, letter, BLANK))])
+    assert ask.question == ("It rained.\n" if length == 1 else "") + "What colour was the lamp?"
+    assert ask.documents == (BOOK, letter, BLANK)
+
+
+@pytest.mark.parametrize("messages", [[], [Message("user", ("Hi",)), Message("model", ("Ho",))], [Message("user", (BLANK,))]])
 def test_where_nothing_is_asked_that_is_told(messages):
     with pytest.raises(ApiError) as told:
         arrange(messages)

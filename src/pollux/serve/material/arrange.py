@@ -1,7 +1,8 @@
 """A conversation as it comes over the wire, arranged as the engine reads it: material, then finished turns, then the question.
 
 Clients put a book and the question about it into one text. The model was taught with the material before the question, so what is
-long is taken for material, in a message's last text up to where its last lines ask something.
+long is taken for material, in a message's last text up to where its last lines ask something. Where a message is files alone, the
+words of the last one ask: a question may be written in a file, or spoken.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ def arrange(messages: Sequence[Message], system: str = "") -> Ask:
         material, text = _apart(message, number)
         documents += material
         said.append(text)
-    if not said[-1].strip():
+    question = said[-1] if said[-1].strip() else _asked_in(merged[-1])
+    if not question:
         raise ApiError(400, "There is no question: the last message holds no text.")
     roles = [message.role for message in merged]
-    return Ask(said[-1], tuple(documents), _turns(roles[:-1], said[:-1]))
+    return Ask(question, tuple(documents), _turns(roles[:-1], said[:-1]))
 
 
 def begin(messages: Sequence[Message], system: str = "") -> tuple[tuple[Document, ...], tuple[Message, ...]]:
@@ -114,6 +116,13 @@ def _long(message: Message, number: int, *, last: bool) -> tuple[list[Document],
 def _material(text: str, number: int) -> Document:
     name = f"(message {number})"
     return Document(name, (Text(name, text),))
+
+
+def _asked_in(message: Message) -> str:
+    """What a message of files alone asks: the words of the last that has any, as if they had been typed; of many the last lines."""
+    segments = [segment for part in message.parts if isinstance(part, Document) for segment in part.segments]
+    text = next((segment.text for segment in reversed(segments) if segment.text.strip()), "")
+    return (text if len(text) <= LONG else text[_question_start(text) :]).strip()
 
 
 def _question_start(text: str) -> int:
