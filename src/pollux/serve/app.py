@@ -32,6 +32,7 @@ from pollux.serve.operations.origins import Origins
 from pollux.serve.routing import Route, find
 from pollux.serve.server import Server
 from pollux.serve.studio_api import page
+from pollux.serve.web.compress import compressed
 
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,7}(\.\d{1,9})?", re.ASCII)
@@ -93,6 +94,7 @@ class App:
     async def _answer(self, request: Request, exchange: Exchange) -> None:
         try:
             response = await self._respond(request, exchange)
+            response = response if request.state.openai else await compressed(request, response)
             await response(request.scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             return

@@ -50,7 +50,10 @@ class Exchange:
             self.status = message["status"]
             headers = MutableHeaders(raw=list(message.get("headers", ())))
             for name, value in self.headers.items():
-                headers.setdefault(name, value)
+                if name == "vary":  # of both: the response may differ by other headers as well
+                    headers.add_vary_header(value)
+                else:
+                    headers.setdefault(name, value)
             message = {**message, "headers": headers.raw}
         elif message["type"] == "http.response.body" and not message.get("more_body"):
             self.complete = True
