@@ -195,8 +195,9 @@ class TestStream:
         assert "".join(each["content"]["parts"][0]["text"] for each in candidates) == QUESTION
         assert [each.get("finishReason") for each in candidates] == [None] * (len(chunks) - 1) + ["STOP"]
         assert len({chunk["responseId"] for chunk in chunks}) == 1
+        assert all(each["content"]["parts"][0]["text"] for each in candidates), "the last one has text as well"
         counts = [chunk["usageMetadata"].get("candidatesTokenCount", 0) for chunk in chunks]
-        assert counts == sorted(counts)
+        assert counts == sorted(counts) and counts[0] == 1
         assert chunks[-1]["usageMetadata"] == client.post(BASE + "generateContent", json=said()).json()["usageMetadata"]
 
     def test_every_chunk_counts_the_prompt(self, client, stub, monkeypatch):
@@ -269,6 +270,18 @@ class TestEmbedding:
         first, second = (np.array(each["values"]) for each in batch["embeddings"])
         assert first.tolist() == single["values"] and np.linalg.norm(first) == pytest.approx(1, abs=1e-6)
         assert second.size == 3 and np.allclose(second, first[:3] / np.linalg.norm(first[:3]))
+
+    def test_files_of_text_are_embedded_with_what_stands_beside_them(self, client, stub, monkeypatch):
+        texts, embed = [], stub.embed
+        monkeypatch.setattr(stub, "embed", lambda given, client: texts.extend(given) or embed(given, client))
+        page = {"inlineData": {"mimeType": "text/html", "data": base64.b64encode(b"<p>The lamp is green.</p>").decode()}}
+        body = {"content": {"parts": [{"text": "Of the quay:"}, page]}}
+        assert client.post(BASE + "embedContent", json=body).json()["embedding"]["values"]
+        assert texts == ["Of the quay:\nThe lamp is green."]
+
+    def test_pictures_are_not(self, client):
+        picture = {"inlineData": {"mimeType": "image/png", "data": "aGk="}}
+        assert "image/png" in refused(client.post(BASE + "embedContent", json={"content": {"parts": [picture]}}))
 
     @pytest.mark.parametrize(
         ("body", "words"),

@@ -10,7 +10,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pollux.engine.many.service import Service
+from pollux.media.segment import Document, Text
 from pollux.serve.errors import ApiError
 from pollux.serve.gemini import content, wire
 from pollux.serve.routing import Route
@@ -45,13 +45,13 @@ async def embeddings(server: Server, model: str, requests: Sequence[dict], clien
     """
     if not 1 <= len(requests) <= _MOST:
         raise ApiError(400, f"* BatchEmbedContentsRequest.requests: from 1 to {_MOST} requests are allowed, got {len(requests)}.")
-    service = server.services[server.name(model)]
-    texts = [_text(server, server.name(model), request, number) for number, request in enumerate(requests)]
-    return await asyncio.to_thread(_embedded, service, texts, requests, client)
+    return await asyncio.to_thread(_embedded, server, server.name(model), requests, client)
 
 
-def _embedded(service: Service, texts: list[str], requests: Sequence[dict], client: str) -> list[dict]:
-    rows = service.embed(texts, client)
+def _embedded(server: Server, model: str, requests: Sequence[dict], client: str) -> list[dict]:
+    """Takes as long as files take to be decoded: it is called in a thread."""
+    texts = [_text(server, model, request, number) for number, request in enumerate(requests)]
+    rows = server.services[model].embed(texts, client)
     return [{"values": _shortened(row, _size(request)).tolist()} for row, request in zip(rows, requests, strict=True)]
 
 
@@ -60,13 +60,25 @@ def _text(server: Server, model: str, request: dict, number: int) -> str:
     at = f"BatchEmbedContentsRequest.requests[{number}]"
     if (other := request.get("model")) and server.name(other) != model:
         raise ApiError(400, f"* {at}.model: it must be the model of the address, models/{model}, got {other[:100]}.")
-    text = content.text(request.get("content", {}), f"{at}.content")
+    text = _words(server, request.get("content", {}), f"{at}.content")
     if not text.strip():
         raise ApiError(400, f"* {at}.content: content is empty")
     title = _option(request, "title") or ""
     if title and _option(request, "taskType") not in (None, "RETRIEVAL_DOCUMENT"):
         raise ApiError(400, f"* {at}.title: it is allowed only with task type RETRIEVAL_DOCUMENT.")
     return f"{title}\n{text}" if title else text
+
+
+def _words(server: Server, given: dict, at: str) -> str:
+    """All text of a content, of files of text, code, HTML and PDF as well. Raises ApiError 400 where there is anything but words."""
+    if not given.get("parts"):
+        return ""
+    (message,) = content.messages([given], server)
+    files = [segment for part in message.parts if isinstance(part, Document) for segment in part.segments]
+    if not all(isinstance(segment, Text) for segment in files):
+        raise ApiError(400, f"* {at}: only text, and files of text, are embedded; pictures, sound and films are not.")
+    pieces = ([part] if isinstance(part, str) else [segment.text for segment in part.segments] for part in message.parts)
+    return "\n".join(text for texts in pieces for text in texts)
 
 
 def _size(request: dict) -> int | None:

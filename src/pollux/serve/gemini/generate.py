@@ -147,18 +147,25 @@ async def answer(server: Server, prepared: Prepared) -> dict:
 async def stream(server: Server, prepared: Prepared) -> AsyncIterator[dict]:
     """The chunks of a GenerateContentResponse of one candidate, the last with the reason why it ended (contract §4.2).
 
-    A call of a function is sent whole; while an answer may still become one, its text is held back.
+    A call of a function is sent whole; while an answer may still become one, its text is held back. The first text is sent at once,
+    and from then on each piece when the next is there, so that the last chunk has one too, as Google's clients expect.
     """
     hearing, shown = Hearing(server, prepared.model, prepared.service, prepared.asks[0]), 0
+    ready, tokens = 0, 0  # where the piece ends that is sent next, and how many tokens there were then
     # counted while they are read; where that fails, what is heard fails of the same
     prompt = asyncio.ensure_future(asyncio.to_thread(prepared.service.tokens, prepared.asks[0]))
     prompt.add_done_callback(lambda counted: counted.cancelled() or counted.exception())
     async with aclosing(hearing.pieces()) as pieces:
         async for text in pieces:
-            if len(text) > shown and not prepared.form.may_call(text):
-                usage = running(await prompt, len(hearing.produced), prepared.others)
-                yield _response(prepared, [_content([{"text": text[shown:]}], 0)], usage)
-                shown = len(text)
+            if len(text) == ready or prepared.form.may_call(text):
+                continue
+            if not shown:
+                ready, tokens = len(text), len(hearing.produced)
+            if ready > shown:
+                usage = running(await prompt, tokens, prepared.others)
+                yield _response(prepared, [_content([{"text": text[shown:ready]}], 0)], usage)
+                shown = ready
+            ready, tokens = len(text), len(hearing.produced)
     last = _candidate(prepared, hearing.finished, 0, shown)
     yield _response(prepared, [last], usage_metadata([hearing.finished.usage], prepared.others, prepared.cached))
 
