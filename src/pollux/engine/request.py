@@ -31,7 +31,7 @@ class Sampling:
         top_k: Keep the k likeliest tokens, 0 for all. top_p: keep the likeliest tokens that together reach this probability.
         seed: The same seed gives the same answer. limit: At most this many tokens are produced.
         stop: The answer ends before any of these strings.
-        presence: Taken off the logit of each token that is in the answer already. frequency: the same for each time that it is there.
+        presence: Taken off the logit of each token that is in the answer already. frequency: for each time that it is there.
     """
 
     temperature: float = 0.0

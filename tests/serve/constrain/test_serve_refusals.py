@@ -29,7 +29,7 @@ def told(schema, where="responseSchema") -> str:
 
 REFUSED = [
     ("not", {"type": "string"}), ("if", {}), ("dependentRequired", {"a": ["b"]}), ("dependentSchemas", {"a": {}}),
-    ("uniqueItems", True), ("unevaluatedProperties", False), ("unevaluatedItems", False), ("contains", {}),
+    ("uniqueItems", True), ("contains", {}),
     ("propertyNames", {"maxLength": 3}), ("patternProperties", {"^a": {}}), ("dependencies", {"a": ["b"]}), ("$dynamicRef", "#a"),
 ]  # fmt: skip
 WRONG = [
@@ -45,6 +45,7 @@ exclusiveMaximum prefixItems additionalItems additionalProperties title"""
 KEYWORDS = sorted({keyword for keyword, _ in REFUSED + WRONG} | set(_OTHERS.split()))
 KIND = {
     "minItems": "array",
+    "uniqueItems": "array",
     "minLength": "string",
     "pattern": "string",
     "minimum": "number",
@@ -94,6 +95,31 @@ def test_keywords_are_named_with_their_place(keyword, value):
 )  # fmt: skip
 def test_what_nothing_fits_is_told(schema, words):
     assert words in told(schema)
+
+
+@pytest.mark.parametrize("keyword", ["unevaluatedItems", "unevaluatedProperties"])
+def test_what_others_evaluate_is_not_known(keyword):
+    assert keyword in told({"type": ["array", "object"], "allOf": [{"items": {}}], keyword: False})
+
+
+@pytest.mark.parametrize("items", [{"type": "string"}, {"enum": [[1], "a"]}, {"enum": ["a"], "pattern": "a"}, True])
+def test_only_named_values_can_be_told_apart(items):
+    assert "uniqueItems" in told({"type": "array", "items": items, "uniqueItems": True})
+
+
+_A, _AB = {"a": {"type": "integer"}}, {"a": {"type": "integer"}, "b": {"type": "integer"}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"properties": _A, "required": ["a"]}, {"properties": _AB, "required": ["a", "b"]}),  # the second fits the first as well
+        ({"properties": _A}, {"properties": _AB, "required": ["a", "b"]}),
+        ({"properties": _A, "required": ["a"], "additionalProperties": {}}, {"properties": {"b": {}}, "required": ["b"]}),
+    ],
+)
+def test_objects_that_may_fit_both_are_not_one_of_them(one, other):
+    assert "Use anyOf" in told({"oneOf": [{"type": "object", **each} for each in (one, other)]})
 
 
 def test_keywords_that_say_nothing_are_passed_over():

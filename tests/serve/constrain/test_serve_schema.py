@@ -177,6 +177,23 @@ DRAWN = {
         ]
     },
     "one": {"oneOf": [{"type": "integer"}, {"type": "boolean"}]},
+    "either": {
+        "oneOf": [
+            {"type": "object", "properties": {"size": {"type": "integer"}, "name": {"type": "boolean"}}, "required": ["size"]},
+            {"type": "object", "properties": {"tier": {"enum": [1, 2]}, "name": {"type": "boolean"}}, "required": ["tier"]},
+        ]
+    },
+    "closed": {
+        "oneOf": [
+            {"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"], "additionalProperties": False},
+            {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}}, "required": ["a", "b"]},
+        ]
+    },
+    "set": {"type": "array", "items": {"$ref": "#/$defs/C"}, "uniqueItems": True, "$defs": {"C": {"enum": ["a", 1, True, 1.0]}}},
+    "set of some": {"type": "array", "items": {"enum": list("abcde")}, "uniqueItems": True, "minItems": 2, "maxItems": 3},
+    "one at most": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True, "maxItems": 1},
+    "pair": {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "boolean"}], "unevaluatedItems": False},
+    "no more": {"type": "object", "properties": {"a": {"type": "boolean"}}, "unevaluatedProperties": False},
     "tagged": {
         "oneOf": [{"$ref": "#/definitions/A"}, {"$ref": "#/definitions/B"}],
         "discriminator": {"propertyName": "kind"},

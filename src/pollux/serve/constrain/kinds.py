@@ -34,6 +34,10 @@ class Schemas(Protocol):
         """The symbol for a schema's values."""
         ...
 
+    def one_of(self, schema: object, where: str) -> list | None:
+        """The values that a schema names, those alone; None where it names none."""
+        ...
+
     def spend(self, steps: int) -> None:
         """Count work."""
         ...
@@ -137,6 +141,8 @@ def _checked(reader: Schemas, leaf: dict, where: str) -> str:
 
 
 def array(reader: Schemas, level: Level, where: str) -> str:
+    if "uniqueItems" in level and level.get("maxItems", 2) > 1:
+        return _set(reader, level, where)
     prefix = level.get("prefixItems", [])
     first = [reader.value(item, f"{where}.prefixItems[{number}]") for number, item in enumerate(prefix)]
     least, more = level.get("minItems", 0), level.get("items", not prefix)
@@ -156,6 +162,17 @@ def array(reader: Schemas, level: Level, where: str) -> str:
         return reader.grammar.rule((begin, end))
     some = (begin, item, repeated(reader.grammar.rule((comma, item)), max(0, least - 1), most - 1), end)
     return reader.grammar.rule(*([some] if least else [(begin, end), some]))
+
+
+def _set(reader: Schemas, level: Level, where: str) -> str:
+    """An array in which nothing is twice: of some named values, each of them or not, in their order. Others cannot be told apart
+    while they are written."""
+    values = reader.one_of(level.get("items", True), f"{where}.items")
+    if values is None or "prefixItems" in level or any(isinstance(value, dict | list) for value in values):
+        raise wrong(f"{where}.uniqueItems", "answers can be held to this only where items have an enum of plain values.")
+    apart = {(isinstance(value, bool), value): value for value in reversed(values)}  # 1 and 1.0 are the same, 1 and true are not
+    named = [(reader.grammar.terminal(text(written(value, where))), False) for value in reversed(apart.values())]
+    return members(reader.grammar, named, "", level.get("minItems", 0), level.get("maxItems"), 0, where, ends="[]")
 
 
 def object_(reader: Schemas, level: Level, where: str) -> str:

@@ -26,9 +26,12 @@ _SHAPES = {
 # What would have to hold; the value beside each says nothing, and is passed over.
 _REFUSED = {
     "not": {}, "if": None, "dependentRequired": {}, "dependentSchemas": {}, "dependencies": {}, "unevaluatedProperties": True,
-    "unevaluatedItems": True, "contains": None, "uniqueItems": False, "propertyNames": {}, "patternProperties": {},
-    "$dynamicRef": None, "$recursiveRef": None,
+    "unevaluatedItems": True, "contains": None, "propertyNames": {}, "patternProperties": {}, "$dynamicRef": None,
+    "$recursiveRef": None,
 }  # fmt: skip
+# Keywords by which schemas within one another evaluate what this one leaves; without them, what is left is what is additional.
+_EVALUATING = ("$ref", "anyOf", "oneOf", "allOf", "if", "dependentSchemas", "$dynamicRef", "$recursiveRef")
+_LEFT = {"unevaluatedItems": "items", "unevaluatedProperties": "additionalProperties"}
 # Keywords that tell the type where none is given.
 _TELLING = {
     "object": ("properties", "required", "additionalProperties", "minProperties", "maxProperties"),
@@ -67,6 +70,7 @@ def read(schema: object, where: str) -> Level:
     schema = {key: value for key, value in schema.items() if value is not None or key == "const"}
     if "ref" in schema and "$ref" not in schema:  # as Google's dialect spells it
         schema["$ref"] = schema["ref"]
+    schema = _evaluated(schema)
     _refuse(schema, where)
     level = {key: schema[key] for key in (*_SHAPES, *COUNTS) if key in schema}
     if isinstance(level.get("items"), list):  # a tuple in JSON Schema before 2020
@@ -81,6 +85,8 @@ def read(schema: object, where: str) -> Level:
             raise wrong(f"{where}.required", f"{shown(name)} is no name.")
     if "pattern" in level:
         level["pattern"] = (level["pattern"],)
+    if schema.get("uniqueItems", False) is not False:
+        level["uniqueItems"] = True
     if "const" in schema:
         level["enum"] = [schema["const"]]
     level |= _types(schema, where) | _numbers(schema, where)
@@ -95,6 +101,14 @@ def _plain(value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return value
+
+
+def _evaluated(schema: dict) -> dict:
+    """``unevaluatedItems`` and ``unevaluatedProperties`` as what they are where nothing else evaluates; elsewhere they stay."""
+    if any(key in schema for key in _EVALUATING):
+        return schema
+    plain = {key: value for key, value in schema.items() if key not in _LEFT}
+    return {_LEFT[key]: value for key, value in schema.items() if key in _LEFT} | plain
 
 
 def _refuse(schema: dict, where: str) -> None:

@@ -11,7 +11,14 @@ _COMMA = text(",")
 
 
 def members(
-    grammar: Grammar, named: list[tuple[str, bool]], extra: str, least: int, most: int | None, free: int, where: str
+    grammar: Grammar,
+    named: list[tuple[str, bool]],
+    extra: str,
+    least: int,
+    most: int | None,
+    free: int,
+    where: str,
+    ends: str = "{}",
 ) -> str:
     """The symbol for an object.
 
@@ -19,6 +26,7 @@ def members(
         named: A symbol for each member with a name, and whether it has to be there.
         extra: The symbol for another member, empty where there may be none; at most ``free`` of those.
         least, most: How many members there are altogether, None for no bound.
+        ends: What stands before and behind them; of an array of things that are there or not, other than of an object.
 
     Raises:
         Impossible: there cannot be so many. ApiError: 400 where so many cannot be held to.
@@ -37,7 +45,7 @@ def members(
         raise wrong(where, f"of more than {MOST_COUNTED} properties it cannot be said how many there may be.")
     else:
         inner = _counted(grammar, named, extra, least, most, free)
-    return grammar.rule((text("{"), inner, text("}")))
+    return grammar.rule((text(ends[0]), inner, text(ends[1])))
 
 
 def _only(grammar: Grammar, extra: str, least: int, most: int) -> str:

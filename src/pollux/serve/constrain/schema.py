@@ -7,7 +7,7 @@ the order of ``propertyOrdering``, else of ``properties``. Where a schema says h
 a small model may never stop, so there are bounds of ours:
 
     texts         4,096 characters; 1,024 where a pattern or format is given
-    arrays        512 items; of ``prefixItems`` all are given
+    arrays        512 items; of ``prefixItems`` all are given; with ``uniqueItems`` some of an enum's values, in its order
     objects       64 members that are not named; none where others are and ``additionalProperties`` is not given; names of theirs
                   have 64 characters
     any value     nested 8 deep
@@ -26,7 +26,7 @@ from urllib.parse import unquote
 from pollux.engine.request import Constraint
 from pollux.serve.constrain.grammar import Grammar, text
 from pollux.serve.constrain.kinds import FREE_DEPTH, KINDS, enum, free
-from pollux.serve.constrain.level import TYPES, Impossible, Level, read, shared, wrong
+from pollux.serve.constrain.level import TYPES, Impossible, Level, fits, read, shared, wrong
 from pollux.serve.constrain.merge import merge
 from pollux.serve.constrain.vocabulary import ready
 from pollux.tokens.vocabulary import Vocabulary
@@ -98,6 +98,14 @@ class Reader:
             within: Definitions that this schema is, or is an alternative of, so that one of them again would say nothing.
         """
         return self._any_or(read(schema, where), where, within)
+
+    def one_of(self, schema: object, where: str) -> list | None:
+        """The values that a schema names, those alone; None where it names none. Raises as `value`."""
+        level = self._plain(read(schema, where), where, ())
+        self._step(level)
+        if "enum" not in level or not level.keys() <= {"enum", "type"}:
+            return None
+        return [value for value in level["enum"] if fits(value, level)]
 
     def _any_or(self, level: Level, where: str, within: tuple[str, ...]) -> str:
         if level:
@@ -241,7 +249,26 @@ class Reader:
             tags = [self._plain(read(x.get("properties", {}).get(name, True), name), name, ()).get("enum") for x in (one, other)]
             if None not in tags and not shared(*tags):
                 return True
+        return _members_apart(one, other)
+
+
+def _members_apart(one: Level, other: Level) -> bool:
+    """Whether no object that is written for one of two levels fits the other, as that needs a member which it has not. What is
+    written has the members alone that its level names, unless others are allowed."""
+    if any(key in level for level in (one, other) for key in ("$ref", "anyOf", "oneOf", "allOf", "enum")):
         return False
+    lacks, lacked = _lacks(one, other), _lacks(other, one)
+    # what has a member that the other has not does not fit it only where the other forbids that
+    return (lacks and (lacked or one.get("additionalProperties") is False)) or (
+        lacked and other.get("additionalProperties") is False
+    )
+
+
+def _lacks(one: Level, other: Level) -> bool:
+    """Whether objects that are written for one level never have a member that the other requires."""
+    if one.get("additionalProperties", "properties" not in one) is not False:
+        return False
+    return any(name not in one.get("properties", ()) and name not in one.get("required", ()) for name in other.get("required", ()))
 
 
 def _check_size(schema: object, where: str) -> None:

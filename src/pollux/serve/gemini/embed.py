@@ -70,7 +70,7 @@ def _text(server: Server, model: str, request: dict, number: int) -> str:
 
 
 def _words(server: Server, given: dict, at: str) -> str:
-    """All text of a content, of files of text, code, HTML and PDF as well. Raises ApiError 400 where there is anything but words."""
+    """All text of a content, of files of text, code, HTML and PDF as well. Raises ApiError 400 where anything is not words."""
     if not given.get("parts"):
         return ""
     (message,) = content.messages([given], server)

@@ -1,4 +1,4 @@
-"""JSON answers made smaller, as Google's are, for clients that say that they read gzip. Streams are not: each event is to go at once."""
+"""JSON answers made smaller, as Google's are, for clients that read gzip. Streams stay as they are: each event is to go at once."""
 
 from __future__ import annotations
 
