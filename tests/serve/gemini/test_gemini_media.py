@@ -107,3 +107,11 @@ def test_what_is_damaged_is_refused(seeing):
 def test_without_senses_it_is_refused_as_before(client):
     refused = client.post(URL, json={"contents": [{"parts": [part(picture(), "image/png")]}]})
     assert refused.status_code == 400 and refused.json()["error"]["message"].startswith("Unsupported MIME type: image/png")
+
+
+def test_a_picture_that_a_function_gives_back_is_seen(seeing, stub):
+    given = {"name": "look", "response": {"url": "http://quay"}, "parts": [part(picture(), "image/png")]}
+    asked(seeing, {"functionResponse": given}, part(picture("JPEG"), "image/jpeg"))
+    names = [document.path for document in stub.asked[-1].documents]
+    assert names == ["(message 1, part 1, part 1).png", "(message 1, part 2).jpg"]
+    assert stub.asked[-1].question == 'look returned {"url":"http://quay"}\nWhat does it say?'

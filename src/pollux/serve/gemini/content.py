@@ -49,7 +49,7 @@ def messages(contents: list[dict], server: Server, resolution: str = "") -> list
             raise ApiError(400, "Please use a valid role: user, model.")
         if not content.get("parts") and role == "user":
             raise ApiError(400, f"* {at}.parts: contents.parts must not be empty.")
-        parts = tuple(_parts(content.get("parts", []), at, number + 1, server, resolution))
+        parts = tuple(_parts(content.get("parts", []), at, f"message {number + 1}", server, resolution))
         out.append(Message(role, parts))
     return out
 
@@ -71,19 +71,22 @@ def file_name(uri: str) -> str:
     raise ApiError(400, told)
 
 
-def _parts(parts: list[dict], at: str, message: int, server: Server, resolution: str) -> Iterator[str | Document]:
+def _parts(parts: list[dict], at: str, where: str, server: Server, resolution: str) -> Iterator[str | Document]:
+    """``where``: in what the parts stand, of which the names of files without one are made."""
     for number, part in enumerate(parts):
-        here = f"{at}.parts[{number}]"
+        here, name = f"{at}.parts[{number}]", f"{where}, part {number + 1}"
         kind = _kind(part, here)
         _check_video(part, here)
         if part.get("thought") or not kind:
             continue
         if kind == "inlineData":
-            yield _inline(part[kind], here, f"(message {message}, part {number + 1})", server, manner(part, resolution))
+            yield _inline(part[kind], here, f"({name})", server, manner(part, resolution))
         elif kind == "fileData":
             yield _stored(part[kind], here, server, manner(part, resolution))
         else:
             yield _said(kind, part, here)
+            if kind == "functionResponse":  # with files that the function gave back, such as a picture of the screen
+                yield from _parts(part[kind].get("parts", []), f"{here}.{kind}", name, server, resolution)
 
 
 def _kind(part: dict, at: str) -> str:
