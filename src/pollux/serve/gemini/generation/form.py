@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pollux.engine.request import Answer, Constraint
+from pollux.serve.constrain.computer import actions
 from pollux.serve.constrain.functions import Functions
 from pollux.serve.constrain.schema import enum_constraint, json_constraint
 from pollux.serve.errors import ApiError
@@ -66,12 +67,20 @@ def functions_of(tools: list[dict], config: dict) -> Functions | None:
     Raises:
         ApiError: 400 for tools that this server does not have, and for declarations that cannot be used.
     """
-    others = sorted({name for tool in tools for name in tool if name != "functionDeclarations"})
+    others = sorted({name for tool in tools for name in tool if name not in ("functionDeclarations", "computerUse")})
     if others:
         told = f"Tool not available: {', '.join(others)}. This server has no tools of its own; declare functions instead."
         raise ApiError(400, told)
-    found = Functions.of(tools, config)
+    found = Functions.of([_declaring(tool, f"tools[{number}]") for number, tool in enumerate(tools)], config)
     return found if found.declared else None
+
+
+def _declaring(tool: dict, where: str) -> dict:
+    """A tool as declarations of functions: the client's browser is some as well."""
+    if "computerUse" not in tool:
+        return tool
+    browser = actions(tool["computerUse"], f"{where}.computerUse")
+    return {"functionDeclarations": [*tool.get("functionDeclarations", []), *browser]}
 
 
 def _names(schema: dict | bool | None) -> list[str]:

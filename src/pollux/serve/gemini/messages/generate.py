@@ -55,8 +55,12 @@ MESSAGES: dict[str, dict] = {
     "CodeExecutionResult": {"id": "string", "outcome": "Outcome", "output": "string"},
     "Tool": {
         "functionDeclarations": ["FunctionDeclaration"], "codeExecution": "any", "googleSearch": "any",
-        "googleSearchRetrieval": "any", "urlContext": "any", "fileSearch": "any", "googleMaps": "any", "computerUse": "any",
+        "googleSearchRetrieval": "any", "urlContext": "any", "fileSearch": "any", "googleMaps": "any", "computerUse": "ComputerUse",
         "mcpServers": "any", "retrieval": "any", "enterpriseWebSearch": "any", "parallelAiSearch": "any", "exaAiSearch": "any",
+    },
+    "ComputerUse": {
+        "environment": "string", "excludedPredefinedFunctions": ["string"], "enablePromptInjectionDetection": "bool",
+        "disabledSafetyPolicies": ["string"],
     },
     "FunctionDeclaration": {
         "name": "string", "description": "string", "parameters": "Schema", "parametersJsonSchema": "any", "response": "Schema",
