@@ -1,4 +1,5 @@
-"""A stand-in for the model, by rules that know of no test, for suites of others that want more than the question said back.
+"""A stand-in for the model, for suites of others that want more than the question said back. Its rules name no test, but were
+chosen with Google's in view: how many of these pass says something of the server alone, and nothing of what a model would answer.
 
     functions that may be called   each is, once, in the order that the question speaks of them
     what functions gave back       what was asked, and what they gave back, as words
